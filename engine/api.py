@@ -1,0 +1,164 @@
+"""The wall between gateway and model: every request, event and promise that crosses it.
+
+The gateway knows of a model only what stands here. Nothing in this module imports torch, and nothing
+under `engine/` imports `realtime`. Sound is PCM16 little-endian mono at `SAMPLE_RATE` on both sides.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+SAMPLE_RATE = 24_000
+"""Samples a second of all sound that crosses the wall, in both directions."""
+
+
+class EngineError(Exception):
+    """A problem that a person can mend: one line that says what is wrong and what would be right.
+
+    `code` is a stable name in snake_case; `message` is the line shown to the user.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    def __reduce__(self) -> tuple[type[EngineError], tuple[str, str]]:
+        return type(self), (self.code, self.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words in a message."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """Sound in a message. `id` names these very bytes for the life of the gateway, so that an engine
+    may keep what it computed from them; an engine that has lost them finds them here again."""
+
+    id: str
+    pcm: bytes = field(repr=False)
+
+
+Part = Text | Audio
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of the conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One answer to be made. Carries the whole conversation: the gateway holds the truth."""
+
+    id: str
+    messages: tuple[Message, ...]
+    voice: str | None = None
+    """A name from `Engine.voices()`; None is the engine's default voice."""
+    speak: bool = True
+    """False: text alone, no sound is made."""
+    max_tokens: int | None = None
+    """Most tokens of this answer, text tokens and audio frames counted together; None: as many as fit."""
+    temperature: float | None = None
+    """Sampling temperature of the sound; 0 is greedy; None is the engine's setting. Text is greedy."""
+    seed: int | None = None
+    """Seed of the sound's sampling; None is drawn anew for each request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an answer really cost, in the model's own tokens (a frame of sound is one audio token)."""
+
+    input_text_tokens: int = 0
+    input_audio_tokens: int = 0
+    cached_text_tokens: int = 0
+    cached_audio_tokens: int = 0
+    output_text_tokens: int = 0
+    output_audio_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """More words of the answer. Text runs ahead of sound."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioDelta:
+    """More sound of the answer, PCM16 little-endian mono at `SAMPLE_RATE`."""
+
+    pcm: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last event of every answer, exactly once.
+
+    `completed`: the model came to its end. `length`: a token or frame limit cut it. `cancelled`: by
+    `Engine.cancel`. `failed`: `code` and `message` say why.
+    """
+
+    reason: Literal["completed", "length", "cancelled", "failed"]
+    usage: Usage = Usage()
+    code: str | None = None
+    message: str | None = None
+
+
+Event = TextDelta | AudioDelta | Finished
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice that requests may name. `seconds` is the length of its reference sample."""
+
+    name: str
+    transcript: str
+    seconds: float
+    builtin: bool = False
+
+
+class Engine(abc.ABC):
+    """A speech model behind the wall. All methods belong to one asyncio event loop."""
+
+    model: str
+    """The id under which the model is listed, set before `open` returns."""
+
+    @abc.abstractmethod
+    async def open(self) -> None:
+        """Load and warm up. Raises EngineError with one clear line when that cannot be done."""
+
+    @abc.abstractmethod
+    async def close(self) -> None:
+        """Stop. Running answers end as failed with code `engine_closed`."""
+
+    @abc.abstractmethod
+    def respond(self, request: Request) -> AsyncIterator[Event]:
+        """Start an answer and stream its events; the last is always `Finished`.
+
+        Never raises for a bad request or a broken engine: that is `Finished(reason="failed")`.
+        Closing the iterator early cancels the answer. Request ids must be unique among running answers.
+        """
+
+    @abc.abstractmethod
+    async def cancel(self, request_id: str) -> None:
+        """End an answer within one frame; its stream then yields `Finished(reason="cancelled")`.
+        An unknown or finished id is no error: the answer may have ended while the call was on its way."""
+
+    @abc.abstractmethod
+    async def forget(self, audio_ids: Sequence[str]) -> None:
+        """These `Audio.id`s will not be asked for again; whatever was kept for them can go."""
+
+    @abc.abstractmethod
+    async def voices(self) -> list[Voice]:
+        """The voices that requests may name, the default one first."""

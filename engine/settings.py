@@ -1,0 +1,31 @@
+"""What an engine is built from. Plain data: it crosses to the engine's process as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """`model` is `echo`, a folder that holds a Chroma checkpoint, or a hub id such as FlashLabs/Chroma-4B."""
+
+    model: str
+    revision: str | None = None
+    """Branch, tag or commit of a hub id."""
+    voice: str | None = None
+    """Default voice; None takes the first there is."""
+    voices_dir: Path | None = None
+    """Folder of the user's voices; None is `engine.voices.default_folder()`."""
+    device: str = "auto"
+    """`auto` takes a GPU where there is one."""
+    dtype: str = "auto"
+    """`auto` is bfloat16 on a GPU and float32 on a CPU."""
+    slots: int = 16
+    """Most answers spoken at once."""
+    max_seconds: float = 120.0
+    """Longest answer; the Backbone's positions may end one sooner."""
+    temperature: float = 0.9
+    top_k: int = 50
+    in_process: bool = False
+    """True runs the engine in the gateway's own process (tests, tiny models)."""
