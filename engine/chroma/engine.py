@@ -1,0 +1,225 @@
+"""The Chroma engine: a loaded model and its frame loop in a thread, behind the wall."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import random
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import torch
+
+from engine.api import (
+    Audio,
+    AudioDelta,
+    Engine,
+    EngineError,
+    Event,
+    Finished,
+    Request,
+    TextDelta,
+    Usage,
+    Voice,
+)
+from engine.chroma.checkpoint import locate
+from engine.chroma.model import ChromaModel, load_model, pick_device, pick_dtype
+from engine.chroma.reasoner import ReasonerPrompt, Thought
+from engine.chroma.speaker import Sampling, Spoken
+from engine.chroma.text import Words
+from engine.chroma.voices import VoicePrompts
+from engine.runtime.loop import FrameLoop, Job, Reason
+from engine.settings import EngineSettings
+from engine.voices.store import VoiceStore
+
+log = logging.getLogger(__name__)
+Emit = Callable[[Event], None]
+
+
+class ChromaEngine(Engine):
+    """Answers in a cloned voice. The model belongs to one thread; everything else only sends to it."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
+        self.model = settings.model
+        self._voices = VoiceStore(settings.voices_dir)
+        self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._running: set[str] = set()
+
+    async def open(self) -> None:
+        await asyncio.to_thread(self._load)
+        self._thread = threading.Thread(target=self._run, name="chroma-frame-loop", daemon=True)
+        self._thread.start()
+
+    def _load(self) -> None:
+        settings = self._settings
+        device = pick_device(settings.device)
+        self._chroma: ChromaModel = load_model(
+            locate(settings.model, settings.revision),
+            slots=settings.slots,
+            top_k=settings.top_k,
+            device=device,
+            dtype=pick_dtype(settings.dtype, device),
+        )
+        self._loop = FrameLoop(self._chroma.reasoner, self._chroma.speaker)
+        self._prompts = VoicePrompts(self._chroma)
+        self._sounds: dict[str, torch.Tensor] = {}
+        # Encoding the default voice now means that a broken one is found at start-up, not in a call.
+        self._prompts.get(self._voices.get(self._default_voice()))
+
+    def _default_voice(self) -> str:
+        if self._settings.voice is not None:
+            return self._settings.voice
+        stored = self._voices.list()
+        if not stored:
+            raise EngineError(
+                "voice_missing",
+                'there is no voice to speak in: chroma-realtime voice add NAME sample.wav --text "…"',
+            )
+        return stored[0].name
+
+    async def close(self) -> None:
+        if self._thread is None:
+            return
+        self._commands.put(None)
+        await asyncio.to_thread(self._thread.join)
+        self._thread = None
+
+    async def respond(self, request: Request) -> AsyncIterator[Event]:
+        if request.id in self._running:
+            message = f"a request with id {request.id!r} is running already"
+            yield Finished("failed", code="duplicate_request", message=message)
+            return
+        if self._thread is None:
+            yield Finished("failed", code="engine_closed", message="the engine is closed")
+            return
+        events: asyncio.Queue[Event] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+
+        def emit(event: Event) -> None:
+            # The loop may be gone when a process ends in the middle of an answer.
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(events.put_nowait, event)
+
+        self._running.add(request.id)
+        self._commands.put(lambda: self._start(request, emit))
+        try:
+            while True:
+                event = await events.get()
+                yield event
+                if isinstance(event, Finished):
+                    return
+        finally:
+            self._running.discard(request.id)
+            self._commands.put(lambda: self._loop.cancel(request.id))
+
+    async def cancel(self, request_id: str) -> None:
+        self._commands.put(lambda: self._loop.cancel(request_id))
+
+    async def forget(self, audio_ids: Sequence[str]) -> None:
+        def drop() -> None:
+            for audio_id in audio_ids:
+                self._sounds.pop(audio_id, None)
+
+        self._commands.put(drop)
+
+    async def voices(self) -> list[Voice]:
+        stored = await asyncio.to_thread(self._voices.list)
+        default = self._settings.voice
+        return [
+            Voice(voice.name, voice.transcript, voice.seconds, voice.builtin)
+            for voice in sorted(stored, key=lambda voice: voice.name != default)
+        ]
+
+    def _run(self) -> None:
+        """The engine's thread: commands between turns, so that a cancel takes effect within one frame."""
+        while True:
+            try:
+                command = self._commands.get(block=not self._loop.busy)
+            except queue.Empty:
+                self._loop.turn()
+                continue
+            if command is None:
+                self._loop.fail_all(EngineError("engine_closed", "the engine was closed"))
+                return
+            command()
+
+    def _start(self, request: Request, emit: Emit) -> None:
+        """Make a job of a request; a request that cannot be answered fails here, alone."""
+        try:
+            job = self._job(request)
+        except EngineError as error:
+            emit(Finished("failed", code=error.code, message=error.message))
+        except Exception as error:
+            log.exception("request %s could not be prepared", request.id)
+            emit(Finished("failed", code="engine_error", message=f"the request failed: {error}"))
+        else:
+            self._loop.submit(job, _Narrator(self._chroma, job, emit))
+
+    def _job(self, request: Request) -> Job:
+        settings, chroma = self._settings, self._chroma
+        sounds = [part for message in request.messages for part in message.parts if isinstance(part, Audio)]
+        heard = [self._hear(sound) for sound in sounds]
+        lengths = {sound.id: len(rows) for sound, rows in zip(sounds, heard, strict=True)}
+        ids = chroma.prompt(request.messages, lambda sound: lengths[sound.id])
+        voice = None
+        if request.speak:
+            voice = self._prompts.get(self._voices.get(request.voice or self._default_voice()))
+        temperature = settings.temperature if request.temperature is None else request.temperature
+        seed = random.getrandbits(63) if request.seed is None else request.seed
+        return Job(
+            id=request.id,
+            prompt=ReasonerPrompt(ids, torch.cat(heard) if heard else None, chroma.config.im_end),
+            voice=voice,
+            sampling=Sampling(temperature, seed),
+            max_frames=int(settings.max_seconds * 24_000 / chroma.config.samples_per_frame),
+            max_tokens=request.max_tokens,
+        )
+
+    def _hear(self, sound: Audio) -> torch.Tensor:
+        if sound.id not in self._sounds:
+            self._sounds[sound.id] = self._chroma.hearing.hear_pcm(sound.pcm)
+        return self._sounds[sound.id]
+
+
+class _Narrator:
+    """Turns what the loop does for one job into the events of the wall."""
+
+    def __init__(self, chroma: ChromaModel, job: Job, emit: Emit) -> None:
+        self._emit = emit
+        self._words = Words(chroma.tokenizer)
+        self._im_end = chroma.config.im_end
+        self._audio_in = job.prompt.ids.count(chroma.config.audio_token)
+        self._text_in = len(job.prompt.ids) - self._audio_in
+        self._tokens = 0
+        self._frames = 0
+
+    def thought(self, thought: Thought) -> None:
+        self._tokens += 1
+        text = "" if thought.token == self._im_end else self._words.add(thought.token)
+        if thought.pair.last:
+            text += self._words.rest()
+        if text:
+            self._emit(TextDelta(text))
+
+    def spoken(self, spoken: Spoken) -> None:
+        self._frames += 1
+        self._emit(AudioDelta(spoken.pcm))
+
+    def finished(self, reason: Reason, error: EngineError | None) -> None:
+        usage = Usage(
+            input_text_tokens=self._text_in,
+            input_audio_tokens=self._audio_in,
+            output_text_tokens=self._tokens,
+            output_audio_tokens=self._frames,
+        )
+        self._emit(
+            Finished(
+                reason,
+                usage,
+                code=error.code if error else None,
+                message=error.message if error else None,
+            )
+        )

@@ -1,0 +1,138 @@
+"""Backbone and Decoder: from positions to one frame of codes (the reference's `modeling_chroma.py`)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from engine.chroma.checkpoint import Checkpoint
+from engine.chroma.config import ChromaConfig, StackConfig
+from engine.chroma.llama import KvPool, LlamaStack
+from engine.chroma.modules import load_own
+from engine.chroma.sampling import Draw, choose
+
+_TABLE = "audio_embedding.embed_audio_tokens.weight"
+# The reference generates with one rotary position for the hidden state and codebook 0 together (its
+# generate loop counts tokens, and the hidden state is none): positions 0, 0, 1, 2, … and not 0, 1, 2, 3.
+_DECODER_LAG = 1
+LONGEST_STEP = 3
+"""Positions of the longest step of a slot: an audio frame and a pair."""
+
+
+class _Backbone(nn.Module):
+    def __init__(self, config: StackConfig) -> None:
+        super().__init__()
+        self.model = LlamaStack(config)
+        self.codebook0_head = nn.Linear(config.hidden, config.vocab, bias=False)
+
+
+class _Decoder(nn.Module):
+    def __init__(self, config: StackConfig, wide: int, codebooks: int) -> None:
+        super().__init__()
+        self.projection = nn.Linear(wide, config.hidden, bias=False)
+        self.model = LlamaStack(config)
+        self.codebook_head = nn.Module()
+        self.codebook_head.weight = nn.Parameter(torch.empty(codebooks - 1, config.hidden, config.vocab))
+
+
+class FrameModel:
+    """Backbone and Decoder with their shared audio embedding.
+
+    Args:
+        slots: rows that the key-value pools hold.
+        positions: Backbone positions a slot holds; no more than the config allows.
+    """
+
+    def __init__(
+        self,
+        config: ChromaConfig,
+        checkpoint: Checkpoint,
+        *,
+        slots: int,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        self.config, self.dtype, self.device = config, dtype, device
+        self.positions = config.backbone.positions
+        self.backbone = self._load_backbone(checkpoint)
+        self.decoder = self._load_decoder(checkpoint)
+        self.table = self._load_table(checkpoint)
+        # A padded row may write past its last position (see LlamaStack.forward).
+        room = self.positions + LONGEST_STEP
+        self.backbone.model.place_tables(room, dtype, device)
+        self.decoder.model.place_tables(config.codebooks + 1, dtype, device)
+        self.pool = KvPool(config.backbone, slots, room, dtype, device)
+        self._frame_pool = KvPool(config.decoder, slots, config.codebooks + 1, dtype, device)
+        self._offsets = torch.arange(config.codebooks, device=device) * config.backbone.vocab
+
+    def _load_backbone(self, checkpoint: Checkpoint) -> _Backbone:
+        with torch.device("meta"):
+            module = _Backbone(self.config.backbone)
+        tensors = checkpoint.read("backbone.", self.dtype, self.device)
+        return load_own(module, tensors, checkpoint, "backbone.")
+
+    def _load_decoder(self, checkpoint: Checkpoint) -> _Decoder:
+        with torch.device("meta"):
+            module = _Decoder(self.config.decoder, self.config.backbone.hidden, self.config.codebooks)
+        tensors = checkpoint.read("decoder.", self.dtype, self.device)
+        return load_own(module, tensors, checkpoint, "decoder.")
+
+    def _load_table(self, checkpoint: Checkpoint) -> torch.Tensor:
+        """The audio embedding, one tensor under either of its two names."""
+        owner = "decoder." if f"decoder.{_TABLE}" in checkpoint else "backbone."
+        holder = nn.Embedding(
+            self.config.codebooks * self.config.backbone.vocab, self.config.backbone.hidden, device="meta"
+        )
+        tensors = checkpoint.read(owner + _TABLE, self.dtype, self.device)
+        return load_own(
+            holder, {"weight": next(iter(tensors.values()), torch.empty(0))}, checkpoint, owner
+        ).weight
+
+    def embed_frames(self, codes: torch.Tensor) -> torch.Tensor:
+        """Sum of a frame's code embeddings: int64 [..., codebooks] to [..., hidden]."""
+        return nn.functional.embedding(codes + self._offsets, self.table).sum(-2)
+
+    def prefill(self, embeddings: torch.Tensor) -> KvPool:
+        """Keys and values of a voice prompt [positions, hidden], as a pool of one slot."""
+        length = embeddings.shape[0]
+        pool = KvPool(self.config.backbone, 1, length, self.dtype, self.device)
+        zero = torch.zeros(1, dtype=torch.int64, device=self.device)
+        self.backbone.model(embeddings[None].to(self.dtype), pool, zero, zero, length)
+        return pool
+
+    def step(
+        self,
+        x: torch.Tensor,
+        lengths: torch.Tensor,
+        slots: torch.Tensor,
+        start: torch.Tensor,
+        context: int,
+        draw: Draw,
+    ) -> torch.Tensor:
+        """One frame for each row.
+
+        Args:
+            x: [rows, length, hidden] what the Backbone hears, padded at the end.
+            lengths: [rows] int64, real positions of each row.
+            slots, start, context: as in `LlamaStack.forward`.
+            draw: how to sample.
+
+        Returns:
+            int64 [rows, codebooks].
+        """
+        heard = self.backbone.model(x.to(self.dtype), self.pool, slots, start, context)
+        rows = torch.arange(x.shape[0], device=self.device)
+        hidden = heard[rows, lengths - 1]
+        codes = [choose(self.backbone.codebook0_head(hidden), draw, 0)]
+        inputs = torch.stack((hidden, nn.functional.embedding(codes[0], self.table)), dim=1)
+        position = torch.zeros_like(slots)
+        for codebook in range(1, self.config.codebooks):
+            end = codebook + 1
+            out = self.decoder.model(
+                self.decoder.projection(inputs), self._frame_pool, rows, position, end, _DECODER_LAG
+            )
+            head = self.decoder.codebook_head.weight[codebook - 1]
+            codes.append(choose(out[:, -1] @ head, draw, codebook))
+            inputs = nn.functional.embedding(codes[-1] + self._offsets[codebook], self.table)[:, None]
+            position = torch.full_like(slots, end)
+        return torch.stack(codes, dim=1)

@@ -1,0 +1,68 @@
+"""Hearing: the user's sound to embeddings of the Reasoner, 25 a second."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import soxr
+import torch
+from transformers import WhisperFeatureExtractor
+from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import Qwen2_5OmniThinkerConfig
+from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniAudioEncoder
+
+from engine.api import SAMPLE_RATE
+from engine.chroma.checkpoint import Checkpoint
+from engine.chroma.modules import load_pretrained
+
+_SHORTEST = 0.1
+"""Seconds: shorter sound is padded with silence, as the tower needs a few mel frames."""
+
+
+def embedding_count(mel_frames: int) -> int:
+    """Embeddings that the tower makes of so many mel frames (a stride-2 convolution, then pooling by 2)."""
+    return ((mel_frames - 1) // 2 + 1 - 2) // 2 + 1
+
+
+class Hearing:
+    """Log-mel by Whisper's feature extractor, then the audio tower of the Reasoner."""
+
+    def __init__(
+        self,
+        thinker: Qwen2_5OmniThinkerConfig,
+        checkpoint: Checkpoint,
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        self._mel = _feature_extractor(checkpoint.folder, thinker.audio_config.num_mel_bins)
+        self._tower = load_pretrained(
+            Qwen2_5OmniAudioEncoder, thinker.audio_config, checkpoint, "thinker.audio_tower.", dtype, device
+        )
+        self._device, self._dtype = device, dtype
+
+    def hear_pcm(self, pcm: bytes) -> torch.Tensor:
+        """PCM16 mono at 24 kHz to embeddings [n, hidden]."""
+        sound = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / 32768
+        return self.hear(soxr.resample(sound, SAMPLE_RATE, self._mel.sampling_rate))
+
+    @torch.inference_mode()
+    def hear(self, sound: np.ndarray) -> torch.Tensor:
+        """float32 [samples] mono at the extractor's rate (16 kHz) to embeddings [n, hidden]."""
+        rate = self._mel.sampling_rate
+        samples = max(len(sound), int(_SHORTEST * rate))
+        # The reference pads with silence before the transform, so that the last frames see zeros
+        # beyond the end; one window of them is all that those frames can reach.
+        padded = np.pad(sound, (0, samples - len(sound) + self._mel.n_fft))
+        mel = self._mel(
+            padded, sampling_rate=rate, padding=False, truncation=False, return_tensors="pt"
+        ).input_features[0, :, : samples // self._mel.hop_length]
+        length = torch.tensor([mel.shape[1]], device=self._device)
+        heard = self._tower(mel.to(self._device, self._dtype), feature_lens=length)
+        return heard.last_hidden_state
+
+
+def _feature_extractor(folder: Path, mel_bins: int) -> WhisperFeatureExtractor:
+    if (folder / "preprocessor_config.json").is_file():
+        return WhisperFeatureExtractor.from_pretrained(folder)
+    return WhisperFeatureExtractor(feature_size=mel_bins)

@@ -1,0 +1,169 @@
+"""The Llama stack of Backbone and Decoder, over keys and values that are kept per slot.
+
+One forward serves every shape that occurs: the voice prompt (one row, many positions), a frame (rows of
+1 to 3 positions, each at a place of its own) and the Decoder's steps. Maths as in transformers'
+`modeling_llama.py`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from engine.chroma.config import StackConfig
+from engine.chroma.rope import inverse_frequencies, rotate, rotation_table
+
+
+class KvPool:
+    """Keys and values of all slots, preallocated: [layers, slots, positions, kv_heads, head_dim] each."""
+
+    def __init__(
+        self, config: StackConfig, slots: int, positions: int, dtype: torch.dtype, device: torch.device
+    ) -> None:
+        shape = (config.layers, slots, positions, config.kv_heads, config.head_dim)
+        self.keys = torch.zeros(shape, dtype=dtype, device=device)
+        self.values = torch.zeros(shape, dtype=dtype, device=device)
+
+    @property
+    def positions(self) -> int:
+        """Positions that one slot holds."""
+        return self.keys.shape[2]
+
+    def copy_prefix(self, slot: int, prefix: KvPool) -> None:
+        """Write the one row of `prefix` to the start of a slot."""
+        length = prefix.positions
+        self.keys[:, slot, :length] = prefix.keys[:, 0]
+        self.values[:, slot, :length] = prefix.values[:, 0]
+
+
+class RmsNorm(nn.Module):
+    """Root-mean-square norm, computed in float32."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.eps = eps
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        wide = x.float()
+        wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)
+        return self.weight * wide.to(x.dtype)
+
+
+class _Attention(nn.Module):
+    def __init__(self, config: StackConfig) -> None:
+        super().__init__()
+        self.heads, self.kv_heads, self.head_dim = config.heads, config.kv_heads, config.head_dim
+        self.q_proj = nn.Linear(config.hidden, config.heads * config.head_dim, bias=False)
+        self.k_proj = nn.Linear(config.hidden, config.kv_heads * config.head_dim, bias=False)
+        self.v_proj = nn.Linear(config.hidden, config.kv_heads * config.head_dim, bias=False)
+        self.o_proj = nn.Linear(config.heads * config.head_dim, config.hidden, bias=False)
+
+    def forward(
+        self, x: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, place: _Place
+    ) -> torch.Tensor:
+        rows, length, _ = x.shape
+        q = self.q_proj(x).view(rows, length, self.heads, self.head_dim)
+        k = self.k_proj(x).view(rows, length, self.kv_heads, self.head_dim)
+        v = self.v_proj(x).view(rows, length, self.kv_heads, self.head_dim)
+        q, k = rotate(q, place.cos, place.sin), rotate(k, place.cos, place.sin)
+        keys[place.slots[:, None], place.positions] = k
+        values[place.slots[:, None], place.positions] = v
+        k = keys[:, : place.context].index_select(0, place.slots).transpose(1, 2)
+        v = values[:, : place.context].index_select(0, place.slots).transpose(1, 2)
+        out = F.scaled_dot_product_attention(
+            q.transpose(1, 2), k, v, attn_mask=place.mask, enable_gqa=self.heads != self.kv_heads
+        )
+        return self.o_proj(out.transpose(1, 2).reshape(rows, length, -1))
+
+
+class _Mlp(nn.Module):
+    def __init__(self, config: StackConfig) -> None:
+        super().__init__()
+        self.gate_proj = nn.Linear(config.hidden, config.ffn, bias=False)
+        self.up_proj = nn.Linear(config.hidden, config.ffn, bias=False)
+        self.down_proj = nn.Linear(config.ffn, config.hidden, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+
+
+class _Layer(nn.Module):
+    def __init__(self, config: StackConfig) -> None:
+        super().__init__()
+        self.self_attn = _Attention(config)
+        self.mlp = _Mlp(config)
+        self.input_layernorm = RmsNorm(config.hidden, config.eps)
+        self.post_attention_layernorm = RmsNorm(config.hidden, config.eps)
+
+    def forward(
+        self, x: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, place: _Place
+    ) -> torch.Tensor:
+        x = x + self.self_attn(self.input_layernorm(x), keys, values, place)
+        return x + self.mlp(self.post_attention_layernorm(x))
+
+
+class _Place:
+    """Where a batch stands: shared by all layers of one forward."""
+
+    def __init__(
+        self, slots: torch.Tensor, positions: torch.Tensor, context: int, cos: torch.Tensor, sin: torch.Tensor
+    ) -> None:
+        self.slots = slots
+        self.positions = positions
+        self.context = context
+        self.cos = cos[:, :, None]
+        self.sin = sin[:, :, None]
+        seen = torch.arange(context, device=positions.device)
+        self.mask = (seen <= positions[:, :, None])[:, None]
+
+
+class LlamaStack(nn.Module):
+    """Layers and final norm. Parameter names are those of the checkpoint's `*.model.`."""
+
+    cos: torch.Tensor
+    sin: torch.Tensor
+
+    def __init__(self, config: StackConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.layers = nn.ModuleList(_Layer(config) for _ in range(config.layers))
+        self.norm = RmsNorm(config.hidden, config.eps)
+
+    def place_tables(self, positions: int, dtype: torch.dtype, device: torch.device) -> None:
+        """Make the rotary tables for `positions` positions; once, after the weights are in."""
+        cos, sin = rotation_table(inverse_frequencies(self.config.rope, self.config.head_dim), positions)
+        self.cos, self.sin = cos.to(device, dtype), sin.to(device, dtype)
+
+    def forward(
+        self,
+        x: torch.Tensor,
+        pool: KvPool,
+        slots: torch.Tensor,
+        start: torch.Tensor,
+        context: int,
+        rotary_lag: int = 0,
+    ) -> torch.Tensor:
+        """Advance some slots.
+
+        A row shorter than the batch is padded at its end: what the padding writes lies beyond the row's
+        own positions, is seen by no real query and is overwritten by the row's next step.
+
+        Args:
+            x: [rows, length, hidden] embeddings.
+            pool: keys and values of all slots.
+            slots: [rows] int64, one slot a row, no slot twice.
+            start: [rows] int64, position of each row's first embedding.
+            context: no row reaches this position (at least max(start) + length).
+            rotary_lag: rotary positions stay this far behind the places in the pool, but not below 0.
+
+        Returns:
+            [rows, length, hidden] after the final norm.
+        """
+        positions = start[:, None] + torch.arange(x.shape[1], device=x.device)
+        rotary = (positions - rotary_lag).clamp_min(0)
+        place = _Place(slots, positions, context, self.cos[rotary], self.sin[rotary])
+        for index, layer in enumerate(self.layers):
+            x = layer(x, pool.keys[index], pool.values[index], place)
+        return self.norm(x)

@@ -1,0 +1,214 @@
+"""Mimi, encoding whole and decoding as a stream.
+
+transformers' Mimi decodes only whole recordings. Its weights and modules are used here with the state
+that each causal part needs between two frames, kept per slot:
+
+- a convolution keeps its last (kernel - 1) x dilation inputs,
+- a transposed convolution keeps the overlap of its last output, without bias,
+- attention keeps the keys and values of its window in a ring.
+
+All of it starts at zero, which is what the whole decode pads with: the stream equals the whole.
+Mimi runs in float32 on every device, as its codes and sound are sensitive to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from transformers import MimiConfig, MimiModel
+from transformers.models.mimi.modeling_mimi import (
+    MimiConv1d,
+    MimiConvTranspose1d,
+    MimiResnetBlock,
+    MimiTransformerLayer,
+)
+
+from engine.chroma.checkpoint import Checkpoint
+from engine.chroma.config import ChromaConfig, read_rope
+from engine.chroma.modules import load_pretrained
+from engine.chroma.rope import inverse_frequencies, rotate
+
+Step = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""One part of the decoder: (x [rows, channels, length], slots [rows]) to its output."""
+
+
+def load_mimi(config: ChromaConfig, checkpoint: Checkpoint, device: torch.device) -> MimiModel:
+    """transformers' Mimi with this checkpoint's weights, float32."""
+    return load_pretrained(
+        MimiModel, MimiConfig(**config.codec), checkpoint, "codec_model.", torch.float32, device
+    )
+
+
+def encode(mimi: MimiModel, sound: torch.Tensor, codebooks: int) -> torch.Tensor:
+    """Codes of a whole recording: float32 [samples] at 24 kHz to int64 [frames, codebooks]."""
+    with torch.inference_mode():
+        device = next(mimi.parameters()).device
+        codes = mimi.encode(sound.to(device)[None, None], num_quantizers=codebooks).audio_codes
+    return codes[0].T.contiguous()
+
+
+class MimiStream:
+    """Mimi's decoder for many slots: one frame of codes in, 80 ms of sound out, for any set of slots."""
+
+    def __init__(self, mimi: MimiModel, slots: int) -> None:
+        self._mimi = mimi
+        self._slots = slots
+        self._device = next(mimi.parameters()).device
+        self._states: list[torch.Tensor] = []
+        self._position = torch.zeros(slots, dtype=torch.int64, device=self._device)
+        self._highest_code = mimi.config.codebook_size - 1
+        self._upsample = self._transposed(mimi.upsample)
+        self._transformer = [_WindowAttention(self, layer) for layer in mimi.decoder_transformer.layers]
+        self._decoder = list(self._stream(mimi.decoder.layers))
+
+    def reset(self, slot: int) -> None:
+        """Make a slot ready for a new answer, in place."""
+        for state in self._states:
+            state[slot] = 0
+        self._position[slot] = 0
+
+    @torch.inference_mode()
+    def decode(self, codes: torch.Tensor, slots: torch.Tensor) -> torch.Tensor:
+        """Decode one frame for each of some slots and advance them.
+
+        Args:
+            codes: int64 [rows, codebooks]; a code beyond the codebook is taken as its last entry.
+            slots: int64 [rows], no slot twice.
+
+        Returns:
+            float32 [rows, samples_per_frame].
+        """
+        codes = codes.clamp_max(self._highest_code)
+        x = self._upsample(self._mimi.quantizer.decode(codes[:, :, None]), slots)
+        x = x.transpose(1, 2)
+        positions = self._position[slots][:, None] + torch.arange(x.shape[1], device=self._device)
+        for layer in self._transformer:
+            x = layer(x, slots, positions)
+        self._position[slots] += x.shape[1]
+        x = x.transpose(1, 2)
+        for step in self._decoder:
+            x = step(x, slots)
+        return x[:, 0]
+
+    def keep(self, *shape: int) -> torch.Tensor:
+        """A zeroed state of `shape` for each slot, cleared by `reset`."""
+        state = torch.zeros(self._slots, *shape, device=self._device)
+        self._states.append(state)
+        return state
+
+    def _stream(self, layers: nn.ModuleList) -> Iterator[Step]:
+        for layer in layers:
+            if isinstance(layer, MimiConv1d):
+                yield self._conv(layer)
+            elif isinstance(layer, MimiConvTranspose1d):
+                yield self._transposed(layer)
+            elif isinstance(layer, MimiResnetBlock):
+                yield self._residual(layer)
+            else:
+                yield _stateless(layer)
+
+    def _conv(self, module: MimiConv1d) -> Step:
+        conv = module.conv
+        kept = (conv.kernel_size[0] - 1) * conv.dilation[0]
+        if conv.stride[0] != 1 or not module.causal:
+            raise ValueError("Mimi's decoder has causal convolutions of stride 1 only")
+        if kept == 0:
+            return _stateless(conv)
+        past = self.keep(conv.in_channels, kept)
+
+        def step(x: torch.Tensor, slots: torch.Tensor) -> torch.Tensor:
+            x = torch.cat((past[slots], x), dim=-1)
+            past[slots] = x[..., -kept:]
+            return conv(x)
+
+        return step
+
+    def _transposed(self, module: MimiConvTranspose1d) -> Step:
+        conv = module.conv
+        stride = conv.stride[0]
+        overlap = conv.kernel_size[0] - stride
+        if module.padding_left != 0 or not module.causal:
+            raise ValueError("Mimi's decoder trims its transposed convolutions on the right only")
+        tail = self.keep(conv.out_channels, overlap)
+        bias = None if conv.bias is None else conv.bias[:, None]
+
+        def step(x: torch.Tensor, slots: torch.Tensor) -> torch.Tensor:
+            y = F.conv_transpose1d(x, conv.weight, None, stride, groups=conv.groups)
+            y[..., :overlap] += tail[slots]
+            tail[slots] = y[..., -overlap:]
+            y = y[..., :-overlap]
+            return y if bias is None else y + bias
+
+        return step
+
+    def _residual(self, block: MimiResnetBlock) -> Step:
+        inside = list(self._stream(block.block))
+        beside = next(self._stream(nn.ModuleList([block.shortcut])))
+
+        def step(x: torch.Tensor, slots: torch.Tensor) -> torch.Tensor:
+            y = x
+            for part in inside:
+                y = part(y, slots)
+            return beside(x, slots) + y
+
+        return step
+
+
+def _stateless(module: nn.Module) -> Step:
+    return lambda x, slots: module(x)
+
+
+class _WindowAttention:
+    """One layer of Mimi's decoder transformer, its keys and values in a ring of the window's length.
+
+    The ring is a little longer than the window, so that the positions of one frame can be written before
+    the oldest key that its first query sees is lost.
+    """
+
+    def __init__(self, stream: MimiStream, layer: MimiTransformerLayer) -> None:
+        config = layer.self_attn.config
+        self._layer = layer
+        self._heads = config.num_attention_heads
+        self._kv_heads = config.num_key_value_heads
+        self._head_dim = layer.self_attn.head_dim
+        self._window = config.sliding_window
+        self._ring = self._window + 2
+        self._keys = stream.keep(self._ring, self._kv_heads, self._head_dim)
+        self._values = stream.keep(self._ring, self._kv_heads, self._head_dim)
+        self._inverse = inverse_frequencies(read_rope(config.to_dict()), self._head_dim).to(self._keys.device)
+
+    def __call__(self, x: torch.Tensor, slots: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        layer = self._layer
+        x = x + layer.self_attn_layer_scale(self._attend(layer.input_layernorm(x), slots, positions))
+        return x + layer.mlp_layer_scale(layer.mlp(layer.post_attention_layernorm(x)))
+
+    def _attend(self, x: torch.Tensor, slots: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        attention = self._layer.self_attn
+        rows, length, _ = x.shape
+        angles = positions[..., None].float() * self._inverse
+        angles = torch.cat((angles, angles), dim=-1)[:, :, None]
+        cos, sin = angles.cos(), angles.sin()
+        q = rotate(attention.q_proj(x).view(rows, length, self._heads, self._head_dim), cos, sin)
+        k = rotate(attention.k_proj(x).view(rows, length, self._kv_heads, self._head_dim), cos, sin)
+        v = attention.v_proj(x).view(rows, length, self._kv_heads, self._head_dim)
+        self._keys[slots[:, None], positions % self._ring] = k
+        self._values[slots[:, None], positions % self._ring] = v
+        out = F.scaled_dot_product_attention(
+            q.transpose(1, 2),
+            self._keys[slots].transpose(1, 2),
+            self._values[slots].transpose(1, 2),
+            attn_mask=self._mask(positions),
+            enable_gqa=self._heads != self._kv_heads,
+        )
+        return attention.o_proj(out.transpose(1, 2).reshape(rows, length, -1))
+
+    def _mask(self, positions: torch.Tensor) -> torch.Tensor:
+        """Which ring entries each query sees: bool [rows, 1, length, ring]."""
+        last = positions[:, -1:]
+        entry = torch.arange(self._ring, device=positions.device)
+        held = last - (last - entry) % self._ring  # the absolute position that an entry holds now
+        age = positions[:, :, None] - held[:, None, :]
+        return ((age >= 0) & (age < self._window) & (held[:, None, :] >= 0))[:, None]

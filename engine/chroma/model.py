@@ -1,0 +1,101 @@
+"""A whole Chroma model in memory: everything between a request and its frames, loaded once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import Qwen2_5OmniThinkerConfig
+
+from engine.api import EngineError
+from engine.chroma.checkpoint import Checkpoint
+from engine.chroma.config import ChromaConfig, read_config
+from engine.chroma.hearing import Hearing
+from engine.chroma.llama import KvPool
+from engine.chroma.reasoner import Reasoner, TransformersReasoner
+from engine.chroma.speaker import Speaker
+from engine.chroma.text import ChatPrompt, load_tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class ChromaModel:
+    """The parts of one loaded checkpoint."""
+
+    config: ChromaConfig
+    checkpoint: Checkpoint
+    tokenizer: Any
+    prompt: ChatPrompt
+    hearing: Hearing
+    reasoner: Reasoner
+    speaker: Speaker
+
+    def voice_prompt(self, transcript: list[int], codes: torch.Tensor) -> KvPool:
+        """Backbone keys and values of a reference voice; they depend on the voice alone.
+
+        Args:
+            transcript: token ids of what the reference says.
+            codes: int64 [frames, codebooks] of the reference.
+        """
+        with torch.inference_mode():
+            ids = [self.config.text_start, *transcript, self.config.text_end]
+            text = self.reasoner.embed(ids).to(self.speaker.frames.dtype)
+            sound = self.speaker.frames.embed_frames(codes.to(text.device))
+            silence = torch.zeros(1, text.shape[1], dtype=text.dtype, device=text.device)
+            return self.speaker.frames.prefill(torch.cat((text, sound, silence)))
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` is a GPU where there is one.
+
+    Raises:
+        EngineError: `device_unavailable`.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):
+        raise EngineError(
+            "device_unavailable", f"device {name!r} cannot be used here; try --device cpu"
+        ) from None
+    return device
+
+
+def pick_dtype(name: str, device: torch.device) -> torch.dtype:
+    """`auto` is bfloat16 on a GPU and float32 on a CPU.
+
+    Raises:
+        EngineError: `invalid_setting`.
+    """
+    if name == "auto":
+        return torch.float32 if device.type == "cpu" else torch.bfloat16
+    dtype = getattr(torch, name, None)
+    if dtype not in (torch.float32, torch.bfloat16, torch.float16):
+        raise EngineError("invalid_setting", f"dtype {name!r} is not one of auto, float32, bfloat16, float16")
+    return dtype
+
+
+def load_model(
+    folder: Path, *, slots: int, top_k: int, device: torch.device, dtype: torch.dtype
+) -> ChromaModel:
+    """Load every part of a checkpoint folder.
+
+    Raises:
+        EngineError: the folder does not hold a whole Chroma checkpoint.
+    """
+    config = read_config(folder)
+    checkpoint = Checkpoint(folder)
+    thinker = Qwen2_5OmniThinkerConfig(**config.thinker)
+    tokenizer = load_tokenizer(folder)
+    return ChromaModel(
+        config=config,
+        checkpoint=checkpoint,
+        tokenizer=tokenizer,
+        prompt=ChatPrompt(tokenizer, config.audio_token),
+        hearing=Hearing(thinker, checkpoint, dtype=dtype, device=device),
+        reasoner=TransformersReasoner(config, thinker, checkpoint, dtype=dtype, device=device),
+        speaker=Speaker(config, checkpoint, slots=slots, top_k=top_k, dtype=dtype, device=device),
+    )

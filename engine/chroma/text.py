@@ -1,0 +1,119 @@
+"""Text in and out of the Reasoner: the chat prompt, and tokens to words as they come."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoTokenizer
+
+from engine.api import Audio, EngineError, Message, Text
+
+_SENTINEL = "\ue000{}\ue001"
+_SENTINELS = re.compile("\ue000(\\d+)\ue001")
+_REPLACEMENT = "�"
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The checkpoint's tokenizer with its chat template.
+
+    Raises:
+        EngineError: `checkpoint_unreadable`.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError, KeyError) as error:
+        first = str(error).splitlines()[0]
+        raise EngineError("checkpoint_unreadable", f"{folder}: no usable tokenizer: {first}") from None
+    if not tokenizer.chat_template:
+        raise EngineError("checkpoint_unreadable", f"{folder}: the tokenizer has no chat template")
+    return tokenizer
+
+
+class ChatPrompt:
+    """Conversations to token ids by the checkpoint's own chat template."""
+
+    def __init__(self, tokenizer: Any, audio_token: int) -> None:
+        self._tokenizer = tokenizer
+        self._audio_token = audio_token
+
+    def __call__(self, messages: Sequence[Message], heard: Callable[[Audio], int]) -> list[int]:
+        """Token ids of a conversation, up to where the assistant's next words begin.
+
+        The words of a conversation are never read as special tokens: the template is rendered around
+        stand-ins, and each piece of text is encoded for itself.
+
+        Args:
+            messages: the conversation.
+            heard: how many embeddings a piece of sound has; that many audio tokens stand in for it.
+        """
+        texts: list[str] = []
+        sounds: list[int] = []
+        chat = []
+        for message in messages:
+            parts = []
+            for part in message.parts:
+                if isinstance(part, Text):
+                    parts.append({"type": "text", "text": _SENTINEL.format(len(texts))})
+                    texts.append(_SENTINELS.sub("", part.text))
+                else:
+                    parts.append({"type": "audio", "audio": part.id})
+                    sounds.append(heard(part))
+            chat.append({"role": message.role, "content": parts})
+        rendered = self._tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
+        ids: list[int] = []
+        for index, piece in enumerate(_SENTINELS.split(rendered)):
+            ids += self._plain(texts[int(piece)]) if index % 2 else self._template(piece)
+        return self._spread(ids, sounds)
+
+    def _template(self, text: str) -> list[int]:
+        return self._tokenizer(text, add_special_tokens=False)["input_ids"] if text else []
+
+    def _plain(self, text: str) -> list[int]:
+        if not text:
+            return []
+        return self._tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+
+    def _spread(self, ids: list[int], sounds: list[int]) -> list[int]:
+        """Repeat the template's one audio token for each embedding of the sound it stands for."""
+        counts = iter(sounds)
+        spread: list[int] = []
+        for token in ids:
+            spread += [token] * (next(counts) if token == self._audio_token else 1)
+        return spread
+
+
+class Words:
+    """Tokens to text as they come: no half of a character is given out, and no special token."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._tokens: list[int] = []
+        self._begin = 0
+        self._given = 0
+
+    def add(self, token: int) -> str:
+        """The text that this token completes; empty while a character is still open."""
+        self._tokens.append(token)
+        text = self._new()
+        if not text or text.endswith(_REPLACEMENT):
+            return ""
+        return self._give(text)
+
+    def rest(self) -> str:
+        """What the end of the text leaves over, an open character as a replacement character."""
+        return self._give(self._new())
+
+    def _new(self) -> str:
+        # Decoding from a little before the new tokens keeps the space before a word.
+        before = self._decode(self._tokens[self._begin : self._given])
+        return self._decode(self._tokens[self._begin :])[len(before) :]
+
+    def _give(self, text: str) -> str:
+        self._begin, self._given = self._given, len(self._tokens)
+        return text
+
+    def _decode(self, tokens: list[int]) -> str:
+        return self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)

@@ -1,0 +1,198 @@
+"""The frame loop: every turn, each ready answer says one more word and speaks one more frame.
+
+Text runs ahead of sound: the Reasoner fills each answer's queue of pairs, the Speaker empties it, and
+neither waits for the other. All answers that can make a frame make it in one batch. No threads and no
+clock here: whoever owns the loop calls `turn` while there is work.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from engine.api import EngineError
+from engine.chroma.llama import KvPool
+from engine.chroma.reasoner import Reasoner, ReasonerPrompt, Thought
+from engine.chroma.speaker import Sampling, Speaker, Speech, Spoken
+
+log = logging.getLogger(__name__)
+
+Reason = Literal["completed", "length", "cancelled", "failed"]
+
+
+class Listener(Protocol):
+    """Who hears of one answer, in the loop's thread. `finished` comes last, exactly once."""
+
+    def thought(self, thought: Thought) -> None: ...
+
+    def spoken(self, spoken: Spoken) -> None: ...
+
+    def finished(self, reason: Reason, error: EngineError | None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One answer to be made. `voice` None: text alone. `max_frames` and `max_tokens` (text tokens and
+    frames together) end it early."""
+
+    id: str
+    prompt: ReasonerPrompt
+    voice: KvPool | None
+    sampling: Sampling
+    max_frames: int
+    max_tokens: int | None = None
+
+
+@dataclass(slots=True)
+class _Answer:
+    job: Job
+    listener: Listener
+    slot: int
+    speech: Speech | None
+    begun: bool = False
+    text_over: bool = False
+    tokens: int = 0
+    frames: int = 0
+
+    @property
+    def spent(self) -> bool:
+        limit = self.job.max_tokens
+        return limit is not None and self.tokens + self.frames >= limit
+
+
+class FrameLoop:
+    """Slots, and the answers in them.
+
+    Args:
+        lead: pairs that an answer's text may run ahead of its sound, so that a long answer's text does
+            not hold up the sound of the others.
+    """
+
+    def __init__(self, reasoner: Reasoner, speaker: Speaker, lead: int = 16) -> None:
+        self._reasoner = reasoner
+        self._speaker = speaker
+        self._lead = lead
+        self._free = list(range(speaker.slots - 1, -1, -1))
+        self._waiting: deque[tuple[Job, Listener]] = deque()
+        self._answers: dict[str, _Answer] = {}
+
+    @property
+    def busy(self) -> bool:
+        """There is work for `turn`."""
+        return bool(self._answers or self._waiting)
+
+    def submit(self, job: Job, listener: Listener) -> None:
+        """Queue an answer; it starts as soon as a slot is free."""
+        self._waiting.append((job, listener))
+
+    def cancel(self, job_id: str) -> None:
+        """End an answer now, whether it runs or waits; an unknown id is no error."""
+        if job_id in self._answers:
+            self._end(self._answers[job_id], "cancelled")
+            return
+        for entry in self._waiting:
+            if entry[0].id == job_id:
+                self._waiting.remove(entry)
+                entry[1].finished("cancelled", None)
+                return
+
+    def fail_all(self, error: EngineError) -> None:
+        """End every answer, running or waiting, as failed."""
+        for answer in list(self._answers.values()):
+            self._end(answer, "failed", error)
+        while self._waiting:
+            self._waiting.popleft()[1].finished("failed", error)
+
+    def turn(self) -> None:
+        """One word and one frame for each answer that can make one."""
+        self._admit()
+        self._think()
+        self._speak()
+
+    def _admit(self) -> None:
+        while self._waiting and self._free:
+            job, listener = self._waiting.popleft()
+            slot = self._free.pop()
+            answer = _Answer(job, listener, slot, None)
+            self._answers[job.id] = answer
+            try:
+                self._reasoner.start(job.id, job.prompt)
+                if job.voice is not None:
+                    answer.speech = self._speaker.begin(slot, job.voice, job.sampling)
+            except EngineError as error:
+                self._end(answer, "failed", error)
+
+    def _think(self) -> None:
+        wanted: list[_Answer] = []
+        prefills = 0
+        for answer in self._answers.values():
+            ahead = answer.speech is not None and len(answer.speech.pairs) >= self._lead
+            if answer.text_over or ahead:
+                continue
+            if not answer.begun:
+                # A prefill is long beside a token: one a turn, so that running answers keep their pace.
+                if prefills:
+                    continue
+                prefills, answer.begun = 1, True
+            wanted.append(answer)
+        if not wanted:
+            return
+        try:
+            thoughts = self._reasoner.turn([answer.job.id for answer in wanted])
+        except Exception as error:
+            self._break(wanted, "the Reasoner", error)
+            return
+        for thought in thoughts:
+            self._take(self._answers[thought.request_id], thought)
+
+    def _take(self, answer: _Answer, thought: Thought) -> None:
+        answer.tokens += 1
+        answer.text_over = thought.pair.last
+        answer.listener.thought(thought)
+        if answer.speech is not None:
+            answer.speech.pairs.append(thought.pair)
+        elif answer.text_over:
+            self._end(answer, "completed")
+        if answer.spent:
+            self._end(answer, "length")
+
+    def _speak(self) -> None:
+        ready: list[tuple[_Answer, Speech]] = []
+        for answer in list(self._answers.values()):
+            speech = answer.speech
+            if speech is None or not speech.ready:
+                continue
+            if self._speaker.fits(speech):
+                ready.append((answer, speech))
+            else:
+                self._end(answer, "length")
+        if not ready:
+            return
+        try:
+            frames = self._speaker.step([speech for _, speech in ready])
+        except Exception as error:
+            self._break([answer for answer, _ in ready], "the Speaker", error)
+            return
+        for (answer, _), spoken in zip(ready, frames, strict=True):
+            if spoken.over:
+                self._end(answer, "completed")
+                continue
+            answer.frames += 1
+            answer.listener.spoken(spoken)
+            if answer.spent or answer.frames >= answer.job.max_frames:
+                self._end(answer, "length")
+
+    def _end(self, answer: _Answer, reason: Reason, error: EngineError | None = None) -> None:
+        if self._answers.pop(answer.job.id, None) is None:
+            return
+        self._reasoner.stop(answer.job.id)
+        self._free.append(answer.slot)
+        answer.listener.finished(reason, error)
+
+    def _break(self, answers: list[_Answer], part: str, error: Exception) -> None:
+        """A batch that raised takes its own answers with it, and nothing else."""
+        log.exception("%s failed on %d answers", part, len(answers))
+        for answer in answers:
+            self._end(answer, "failed", EngineError("engine_error", f"{part} failed: {error}"))
