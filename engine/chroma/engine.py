@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import torch
 
 from engine.api import (
+    SAMPLE_RATE,
     Audio,
     AudioDelta,
     Engine,
@@ -31,7 +32,7 @@ from engine.chroma.text import Words
 from engine.chroma.voices import VoicePrompts
 from engine.runtime.loop import FrameLoop, Job, Reason
 from engine.settings import EngineSettings
-from engine.voices.store import VoiceStore
+from engine.voices.store import StoredVoice, VoiceStore
 
 log = logging.getLogger(__name__)
 Emit = Callable[[Event], None]
@@ -67,18 +68,19 @@ class ChromaEngine(Engine):
         self._prompts = VoicePrompts(self._chroma)
         self._sounds: dict[str, torch.Tensor] = {}
         # Encoding the default voice now means that a broken one is found at start-up, not in a call.
-        self._prompts.get(self._voices.get(self._default_voice()))
+        self._prompts.get(self._voice(None))
 
-    def _default_voice(self) -> str:
-        if self._settings.voice is not None:
-            return self._settings.voice
-        stored = self._voices.list()
+    def _voice(self, name: str | None) -> StoredVoice:
+        """The voice of this name; None is the default one."""
+        if name is not None:
+            return self._voices.get(name)
+        stored = self._voices.ordered(self._settings.voice)
         if not stored:
             raise EngineError(
                 "voice_missing",
                 'there is no voice to speak in: chroma-realtime voice add NAME sample.wav --text "…"',
             )
-        return stored[0].name
+        return stored[0]
 
     async def close(self) -> None:
         if self._thread is None:
@@ -104,13 +106,17 @@ class ChromaEngine(Engine):
                 loop.call_soon_threadsafe(events.put_nowait, event)
 
         self._running.add(request.id)
-        self._commands.put(lambda: self._start(request, emit))
         try:
+            # Voices lie on disk: looked up here, so that the frame loop never waits for a file.
+            voice = await asyncio.to_thread(self._voice, request.voice) if request.speak else None
+            self._commands.put(lambda: self._start(request, voice, emit))
             while True:
                 event = await events.get()
                 yield event
                 if isinstance(event, Finished):
                     return
+        except EngineError as error:
+            yield Finished("failed", code=error.code, message=error.message)
         finally:
             self._running.discard(request.id)
             self._commands.put(lambda: self._loop.cancel(request.id))
@@ -126,12 +132,8 @@ class ChromaEngine(Engine):
         self._commands.put(drop)
 
     async def voices(self) -> list[Voice]:
-        stored = await asyncio.to_thread(self._voices.list)
-        default = self._settings.voice
-        return [
-            Voice(voice.name, voice.transcript, voice.seconds, voice.builtin)
-            for voice in sorted(stored, key=lambda voice: voice.name != default)
-        ]
+        stored = await asyncio.to_thread(self._voices.ordered, self._settings.voice)
+        return [voice.described() for voice in stored]
 
     def _run(self) -> None:
         """The engine's thread: commands between turns, so that a cancel takes effect within one frame."""
@@ -146,10 +148,10 @@ class ChromaEngine(Engine):
                 return
             command()
 
-    def _start(self, request: Request, emit: Emit) -> None:
+    def _start(self, request: Request, voice: StoredVoice | None, emit: Emit) -> None:
         """Make a job of a request; a request that cannot be answered fails here, alone."""
         try:
-            job = self._job(request)
+            job = self._job(request, voice)
         except EngineError as error:
             emit(Finished("failed", code=error.code, message=error.message))
         except Exception as error:
@@ -158,23 +160,20 @@ class ChromaEngine(Engine):
         else:
             self._loop.submit(job, _Narrator(self._chroma, job, emit))
 
-    def _job(self, request: Request) -> Job:
+    def _job(self, request: Request, voice: StoredVoice | None) -> Job:
         settings, chroma = self._settings, self._chroma
         sounds = [part for message in request.messages for part in message.parts if isinstance(part, Audio)]
         heard = [self._hear(sound) for sound in sounds]
         lengths = {sound.id: len(rows) for sound, rows in zip(sounds, heard, strict=True)}
         ids = chroma.prompt(request.messages, lambda sound: lengths[sound.id])
-        voice = None
-        if request.speak:
-            voice = self._prompts.get(self._voices.get(request.voice or self._default_voice()))
         temperature = settings.temperature if request.temperature is None else request.temperature
         seed = random.getrandbits(63) if request.seed is None else request.seed
         return Job(
             id=request.id,
             prompt=ReasonerPrompt(ids, torch.cat(heard) if heard else None, chroma.config.im_end),
-            voice=voice,
+            voice=self._prompts.get(voice) if voice else None,
             sampling=Sampling(temperature, seed),
-            max_frames=int(settings.max_seconds * 24_000 / chroma.config.samples_per_frame),
+            max_frames=max(1, int(settings.max_seconds * SAMPLE_RATE / chroma.config.samples_per_frame)),
             max_tokens=request.max_tokens,
         )
 

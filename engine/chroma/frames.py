@@ -26,13 +26,20 @@ class _Backbone(nn.Module):
         self.codebook0_head = nn.Linear(config.hidden, config.vocab, bias=False)
 
 
+class _CodebookHead(nn.Module):
+    """One head for each of codebooks 1 to 7: [codebooks - 1, hidden, vocab]."""
+
+    def __init__(self, config: StackConfig, codebooks: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(codebooks - 1, config.hidden, config.vocab))
+
+
 class _Decoder(nn.Module):
     def __init__(self, config: StackConfig, wide: int, codebooks: int) -> None:
         super().__init__()
         self.projection = nn.Linear(wide, config.hidden, bias=False)
         self.model = LlamaStack(config)
-        self.codebook_head = nn.Module()
-        self.codebook_head.weight = nn.Parameter(torch.empty(codebooks - 1, config.hidden, config.vocab))
+        self.codebook_head = _CodebookHead(config, codebooks)
 
 
 class FrameModel:

@@ -1,0 +1,47 @@
+"""The reference's golden answers, replayed through the code that serves."""
+
+import shutil
+
+import numpy as np
+import pytest
+from conftest import CASES, GOLDEN
+
+from engine.chroma import parity
+
+
+def test_golden_cases_match(capsys):
+    assert parity.main([str(GOLDEN)]) == 0
+    out = capsys.readouterr().out
+    for name in CASES:
+        assert f"{name}: mel ok, voice ok, text ok, frames ok, hidden ok, sound ok" in out
+
+
+@pytest.mark.parametrize(
+    ("array", "part"),
+    [("codes", "frames"), ("text_token_ids", "text"), ("text_hidden", "hidden"), ("audio_24k", "sound")],
+)
+def test_a_mismatch_is_told_and_exits_1(tmp_path, capsys, array, part):
+    for file in GOLDEN.iterdir():
+        if file.suffix != ".npz":
+            shutil.copy(file, tmp_path)
+    case = dict(np.load(GOLDEN / "short.npz"))
+    wrong = case[array].copy()
+    wrong.flat[7] += 1
+    np.savez(tmp_path / "short.npz", **{**case, array: wrong})
+    assert parity.main([str(tmp_path)]) == 1
+    line = capsys.readouterr().out.splitlines()[0]
+    assert f"{part} ok" not in line
+    assert "voice ok" in line
+
+
+def test_a_folder_without_cases_is_no_success(tmp_path, capsys):
+    assert parity.main([str(tmp_path)]) == 1
+    assert "holds no .npz case" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("together", [("short", "long"), CASES, ("long", "long", "short", "text_ends_early")])
+def test_a_batch_equals_its_rows_alone(chroma, cases, together):
+    """Different prompts, voices and lengths side by side: every row is the reference's answer."""
+    jobs = [parity.job(chroma, f"{name}-{index}", cases[name]) for index, name in enumerate(together)]
+    for name, answer in zip(together, parity.play(chroma, jobs), strict=True):
+        assert set(parity.mismatches(chroma, cases[name], answer).values()) == {None}
