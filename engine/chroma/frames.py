@@ -61,9 +61,7 @@ class FrameModel:
     ) -> None:
         self.config, self.dtype, self.device = config, dtype, device
         self.positions = config.backbone.positions
-        self.backbone = self._load_backbone(checkpoint)
-        self.decoder = self._load_decoder(checkpoint)
-        self.table = self._load_table(checkpoint)
+        self._load(checkpoint)
         # A padded row may write past its last position (see LlamaStack.forward).
         room = self.positions + LONGEST_STEP
         self.backbone.model.place_tables(room, dtype, device)
@@ -72,28 +70,20 @@ class FrameModel:
         self._frame_pool = KvPool(config.decoder, slots, config.codebooks + 1, dtype, device)
         self._offsets = torch.arange(config.codebooks, device=device) * config.backbone.vocab
 
-    def _load_backbone(self, checkpoint: Checkpoint) -> _Backbone:
+    def _load(self, checkpoint: Checkpoint) -> None:
+        config = self.config
         with torch.device("meta"):
-            module = _Backbone(self.config.backbone)
-        tensors = checkpoint.read("backbone.", self.dtype, self.device)
-        return load_own(module, tensors, checkpoint, "backbone.")
-
-    def _load_decoder(self, checkpoint: Checkpoint) -> _Decoder:
-        with torch.device("meta"):
-            module = _Decoder(self.config.decoder, self.config.backbone.hidden, self.config.codebooks)
-        tensors = checkpoint.read("decoder.", self.dtype, self.device)
-        return load_own(module, tensors, checkpoint, "decoder.")
-
-    def _load_table(self, checkpoint: Checkpoint) -> torch.Tensor:
-        """The audio embedding, one tensor under either of its two names."""
-        owner = "decoder." if f"decoder.{_TABLE}" in checkpoint else "backbone."
-        holder = nn.Embedding(
-            self.config.codebooks * self.config.backbone.vocab, self.config.backbone.hidden, device="meta"
-        )
-        tensors = checkpoint.read(owner + _TABLE, self.dtype, self.device)
-        return load_own(
-            holder, {"weight": next(iter(tensors.values()), torch.empty(0))}, checkpoint, owner
-        ).weight
+            backbone = _Backbone(config.backbone)
+            decoder = _Decoder(config.decoder, config.backbone.hidden, config.codebooks)
+            table = nn.Embedding(config.codebooks * config.backbone.vocab, config.backbone.hidden)
+        of_backbone = checkpoint.read("backbone.", self.dtype, self.device)
+        of_decoder = checkpoint.read("decoder.", self.dtype, self.device)
+        # The two audio embeddings are one tensor, stored under either name or both.
+        shared = of_decoder.get(_TABLE, of_backbone.get(_TABLE))
+        self.backbone = load_own(backbone, of_backbone, checkpoint, "backbone.")
+        self.decoder = load_own(decoder, of_decoder, checkpoint, "decoder.")
+        found = {} if shared is None else {"weight": shared}
+        self.table = load_own(table, found, checkpoint, "decoder." + _TABLE.removesuffix("weight")).weight
 
     def embed_frames(self, codes: torch.Tensor) -> torch.Tensor:
         """Sum of a frame's code embeddings: int64 [..., codebooks] to [..., hidden]."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoTokenizer
+from transformers import PreTrainedTokenizerFast
 
 from engine.api import Audio, EngineError, Message, Text
 
@@ -23,7 +23,7 @@ def load_tokenizer(folder: Path) -> Any:
         EngineError: `checkpoint_unreadable`.
     """
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     except (OSError, ValueError, KeyError) as error:
         first = str(error).splitlines()[0]
         raise EngineError("checkpoint_unreadable", f"{folder}: no usable tokenizer: {first}") from None
