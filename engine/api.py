@@ -88,10 +88,18 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Started:
+    """The prompt is read; `usage` is what it cost, its output counts still 0. Comes first, at most once."""
+
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
 class TextDelta:
-    """More words of the answer. Text runs ahead of sound."""
+    """More words of the answer, made of so many `tokens`. Text runs ahead of sound."""
 
     text: str
+    tokens: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +123,7 @@ class Finished:
     message: str | None = None
 
 
-Event = TextDelta | AudioDelta | Finished
+Event = Started | TextDelta | AudioDelta | Finished
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from engine.api import (
     Event,
     Finished,
     Request,
+    Started,
     TextDelta,
     Usage,
     Voice,
@@ -158,7 +159,9 @@ class ChromaEngine(Engine):
             log.exception("request %s could not be prepared", request.id)
             emit(Finished("failed", code="engine_error", message=f"the request failed: {error}"))
         else:
-            self._loop.submit(job, _Narrator(self._chroma, job, emit))
+            narrator = _Narrator(self._chroma, job, emit)
+            emit(Started(narrator.usage()))
+            self._loop.submit(job, narrator)
 
     def _job(self, request: Request, voice: StoredVoice | None) -> Job:
         settings, chroma = self._settings, self._chroma
@@ -193,7 +196,17 @@ class _Narrator:
         self._audio_in = job.prompt.ids.count(chroma.config.audio_token)
         self._text_in = len(job.prompt.ids) - self._audio_in
         self._tokens = 0
+        self._told = 0
         self._frames = 0
+
+    def usage(self) -> Usage:
+        """What the answer has cost so far."""
+        return Usage(
+            input_text_tokens=self._text_in,
+            input_audio_tokens=self._audio_in,
+            output_text_tokens=self._tokens,
+            output_audio_tokens=self._frames,
+        )
 
     def thought(self, thought: Thought) -> None:
         self._tokens += 1
@@ -201,23 +214,18 @@ class _Narrator:
         if thought.pair.last:
             text += self._words.rest()
         if text:
-            self._emit(TextDelta(text))
+            self._emit(TextDelta(text, self._tokens - self._told))
+            self._told = self._tokens
 
     def spoken(self, spoken: Spoken) -> None:
         self._frames += 1
         self._emit(AudioDelta(spoken.pcm))
 
     def finished(self, reason: Reason, error: EngineError | None) -> None:
-        usage = Usage(
-            input_text_tokens=self._text_in,
-            input_audio_tokens=self._audio_in,
-            output_text_tokens=self._tokens,
-            output_audio_tokens=self._frames,
-        )
         self._emit(
             Finished(
                 reason,
-                usage,
+                self.usage(),
                 code=error.code if error else None,
                 message=error.message if error else None,
             )

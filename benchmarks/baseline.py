@@ -1,0 +1,120 @@
+"""The alternative to measure against: the same answer through transformers' own generate loop.
+
+This is how the published implementation works (one request at a time, `generate` for the seven codebooks
+of every frame, a Mimi that decodes whole pieces), written with transformers' classes and caches.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import DynamicCache, GenerationMixin, LlamaConfig, LlamaModel, LlamaPreTrainedModel
+from transformers.modeling_outputs import CausalLMOutputWithPast
+
+from engine.chroma.model import ChromaModel
+from engine.runtime.loop import Job
+
+CODEC_GROUP = 4
+"""Frames that are decoded to sound at a time."""
+
+
+class _Decoder(LlamaPreTrainedModel, GenerationMixin):
+    """Codebooks 1 to 7 of one frame as tokens of a causal language model."""
+
+    def __init__(self, config: LlamaConfig, chroma: ChromaModel) -> None:
+        super().__init__(config)
+        frames = chroma.speaker.frames
+        self.model = _llama(config, frames.decoder.model.state_dict())
+        self.projection = frames.decoder.projection
+        self.heads = frames.decoder.codebook_head.weight
+        self.table = frames.table
+        self.vocab = chroma.config.decoder.vocab
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        hidden: torch.Tensor | None = None,
+        past_key_values: DynamicCache | None = None,
+        position_ids: torch.Tensor | None = None,
+        **_: Any,
+    ) -> CausalLMOutputWithPast:
+        assert past_key_values is not None
+        past = past_key_values.get_seq_length()
+        codebook = max(past - 1, 0)
+        x = nn.functional.embedding(input_ids[:, -1:] + codebook * self.vocab, self.table)
+        if past == 0:
+            x = torch.cat((hidden[:, None], x), dim=1)
+        out = self.model(
+            inputs_embeds=self.projection(x),
+            past_key_values=past_key_values,
+            position_ids=position_ids[:, -1:],
+            use_cache=True,
+        )
+        logits = out.last_hidden_state[:, -1:] @ self.heads[codebook]
+        return CausalLMOutputWithPast(logits=logits, past_key_values=out.past_key_values)
+
+
+def _llama(config: LlamaConfig, weights: dict[str, torch.Tensor]) -> LlamaModel:
+    model = LlamaModel(config)
+    model.embed_tokens = nn.Identity()
+    model.load_state_dict({name: tensor for name, tensor in weights.items()}, strict=True)
+    return model.eval().requires_grad_(False)
+
+
+class Baseline:
+    """Answers one job at a time, greedy.
+
+    Args:
+        backbone, decoder: the checkpoint's `backbone_config` and `decoder_config`.
+    """
+
+    def __init__(self, chroma: ChromaModel, backbone: dict[str, Any], decoder: dict[str, Any]) -> None:
+        self._chroma = chroma
+        self._frames = chroma.speaker.frames
+        self._backbone = _llama(LlamaConfig(**backbone), self._frames.backbone.model.state_dict())
+        self._decoder = _Decoder(LlamaConfig(**decoder), chroma).eval()
+
+    @torch.inference_mode()
+    def answer(self, job: Job, voice: torch.Tensor) -> tuple[list[list[int]], torch.Tensor]:
+        """The frames of a job [frames, 8] and their sound [samples].
+
+        Args:
+            voice: embeddings of the voice prompt [positions, hidden].
+        """
+        chroma, cache = self._chroma, DynamicCache()
+        chroma.reasoner.start(job.id, job.prompt)
+        x, text_over, wants = voice, False, True
+        codes: list[list[int]] = []
+        sound: list[torch.Tensor] = []
+        while len(codes) < job.max_frames:
+            if wants and not text_over:
+                (thought,) = chroma.reasoner.turn([job.id])
+                x = torch.cat((x, thought.pair.rows))
+                text_over = thought.pair.last
+            wants = not wants
+            heard = self._backbone(inputs_embeds=x[None], past_key_values=cache, use_cache=True)
+            hidden = heard.last_hidden_state[:, -1]
+            first = self._frames.backbone.codebook0_head(hidden).argmax(-1, keepdim=True)
+            frame = self._decoder.generate(
+                first,
+                hidden=hidden,
+                max_new_tokens=chroma.config.codebooks - 1,
+                do_sample=False,
+                use_cache=True,
+                past_key_values=DynamicCache(),
+            )
+            codes.append(frame[0].tolist())
+            x = self._frames.embed_frames(frame)
+            if len(codes) % CODEC_GROUP == 0:
+                sound.append(self._decode(codes[-CODEC_GROUP:]))
+        if rest := len(codes) % CODEC_GROUP:
+            sound.append(self._decode(codes[-rest:]))
+        chroma.reasoner.stop(job.id)
+        return codes, torch.cat(sound)
+
+    def _decode(self, codes: list[list[int]]) -> torch.Tensor:
+        group = torch.tensor(codes, device=self._chroma.speaker.device).T[None]
+        mimi = self._chroma.speaker.mimi
+        return mimi.decode(group.clamp_max(mimi.config.codebook_size - 1)).audio_values[0, 0]

@@ -1,0 +1,116 @@
+"""Milliseconds a frame: the frame loop beside transformers' own generate loop, in one run.
+
+    python -m benchmarks.frames CHECKPOINT
+
+CHECKPOINT holds golden cases (`.npz`); the longest is answered by both. Text, Backbone, Decoder, codec
+and PCM are all in the time; loading, the voice prompt and hearing are not. Both must give the reference's
+frames, or nothing is reported. The baseline takes one request at a time, as the published server does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+import transformers
+
+from benchmarks.baseline import Baseline
+from engine.chroma import parity
+from engine.chroma.model import ChromaModel, load_model, pick_device, pick_dtype
+
+FRAME_MS = 80.0
+
+
+def median_ms(run: Callable[[], object], repeats: int, device: torch.device) -> float:
+    """Median wall-clock time of `run` in milliseconds, after one run to warm up."""
+    times = []
+    for _ in range(repeats + 1):
+        _wait(device)
+        begin = time.perf_counter()
+        run()
+        _wait(device)
+        times.append((time.perf_counter() - begin) * 1000)
+    return statistics.median(times[1:])
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def voice_embeddings(chroma: ChromaModel, case: dict[str, np.ndarray]) -> torch.Tensor:
+    """The voice prompt as the baseline prefills it with every answer: [positions, hidden]."""
+    ids = [chroma.config.text_start, *case["prompt_text_ids"].tolist(), chroma.config.text_end]
+    codes = torch.from_numpy(case["prompt_codes"].T.copy()).to(chroma.speaker.device)
+    text = chroma.reasoner.embed(ids)
+    return torch.cat((text, chroma.speaker.frames.embed_frames(codes), torch.zeros_like(text[:1])))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.frames", description=__doc__)
+    parser.add_argument("folder", type=Path, metavar="CHECKPOINT")
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 4, 16])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--dtype", default="auto")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    device = pick_device(options.device)
+    dtype = pick_dtype(options.dtype, device)
+    chroma = load_model(options.folder, slots=max(options.batches), top_k=50, device=device, dtype=dtype)
+    config = json.loads((options.folder / "config.json").read_text())
+    case = max((dict(np.load(path)) for path in options.folder.glob("*.npz")), key=lambda c: len(c["codes"]))
+    frames = len(case["codes"])
+
+    baseline = Baseline(chroma, config["backbone_config"], config["decoder_config"])
+    voice = voice_embeddings(chroma, case)
+    alone = parity.job(chroma, "baseline", case)
+    if baseline.answer(alone, voice)[0] != case["codes"].tolist():
+        print("frames: the baseline does not give the reference's frames", file=sys.stderr)
+        return 1
+
+    rows = []
+    for batch in options.batches:
+        jobs = [parity.job(chroma, f"{index}", case) for index in range(batch)]
+        for answer in parity.play(chroma, jobs):
+            if [list(codes) for codes in answer.codes] != case["codes"].tolist():
+                print(f"frames: batch {batch} does not give the reference's frames", file=sys.stderr)
+                return 1
+        ours = median_ms(lambda jobs=jobs: parity.play(chroma, jobs), options.repeats, device)
+        theirs = median_ms(
+            lambda batch=batch: [baseline.answer(alone, voice) for _ in range(batch)],
+            max(1, options.repeats // batch),
+            device,
+        )
+        rows.append((batch, ours / frames, ours / frames / batch, theirs / frames / batch))
+
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{platform.machine()} CPU"
+    print(
+        f"{options.folder.name}: {where}, {options.threads} threads, {str(dtype).removeprefix('torch.')},"
+        f" torch {torch.__version__}, transformers {transformers.__version__}; {frames} frames an answer,"
+        f" median of {options.repeats}"
+    )
+    print(
+        "| answers at once | frame loop, ms a turn | ms a frame | RTF of one session"
+        " | generate loop, ms a frame | times faster a frame |"
+    )
+    print("|---:|---:|---:|---:|---:|---:|")
+    for batch, turn, each, theirs in rows:
+        print(
+            f"| {batch} | {turn:.2f} | {each:.2f} | {turn / FRAME_MS:.3f} | {theirs:.2f} | {theirs / each:.1f} |"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""pydantic finds what is wrong; here it becomes the one error that the protocol would give."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Strict, ValidationError
+from pydantic_core import PydanticCustomError
+
+from realtime.protocol.errors import ProtocolError
+
+Str = Annotated[str, Strict()]
+Int = Annotated[int, Strict()]
+Number = Annotated[float, Strict()]
+Bool = Annotated[bool, Strict()]
+
+
+class Wire(BaseModel):
+    """Base of everything that is read from the wire. Unknown keys are ignored: old and new clients send
+    fields that mean nothing here."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+Model = TypeVar("Model", bound=Wire)
+
+_LIMITS = {
+    "greater_than_equal": ("below_min_value", "at least", "ge"),
+    "less_than_equal": ("above_max_value", "at most", "le"),
+}
+
+
+def refuse(code: str, message: str) -> PydanticCustomError:
+    """An error of our own for a validator to raise. Braces are pydantic's, so they are doubled."""
+    return PydanticCustomError(code, message.replace("{", "{{").replace("}", "}}"))
+
+
+def check(model: type[Model], data: Any, at: str = "") -> Model:
+    """Validate `data`, which stands at the dotted path `at`.
+
+    Raises:
+        ProtocolError: the first thing that is wrong.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise _translate(error.errors(include_url=False)[0], at) from None
+
+
+def _translate(found: Any, at: str) -> ProtocolError:
+    param = _path(at, found["loc"])
+    kind, context, given = found["type"], found.get("ctx") or {}, found["input"]
+    if kind == "missing":
+        return ProtocolError("missing_required_parameter", f"Missing required parameter: '{param}'.", param)
+    if kind == "literal_error":
+        return ProtocolError(
+            "invalid_value",
+            f"Invalid value: {_show(given)}. Supported values are: {context['expected']}.",
+            param,
+        )
+    if kind in _LIMITS:
+        suffix, word, key = _LIMITS[kind]
+        number = "integer" if isinstance(given, int) and isinstance(context[key], int) else "decimal"
+        return ProtocolError(
+            f"{number}_{suffix}",
+            f"Invalid '{param}': {number} {suffix.replace('_', ' ')}. Expected a value of {word}"
+            f" {context[key]}, but got {_show(given)} instead.",
+            param,
+        )
+    if kind in ("string_too_long", "too_long", "too_short", "string_too_short"):
+        return ProtocolError("invalid_value", f"Invalid '{param}': {found['msg']}.", param)
+    if kind.endswith(("_type", "_parsing", "_from_float")):
+        return ProtocolError(
+            "invalid_type",
+            f"Invalid type for '{param}': {_expected(found['msg'])}, but got {_kind(given)} instead.",
+            param,
+        )
+    # Our own validators name their code themselves.
+    return ProtocolError(kind, found["msg"], param)
+
+
+def _path(at: str, location: tuple[int | str, ...]) -> str:
+    path = at
+    for step in location:
+        if isinstance(step, int):
+            path += f"[{step}]"
+        else:
+            path += f".{step}" if path else step
+    return path
+
+
+def _expected(message: str) -> str:
+    return message.replace("Input should be", "expected").replace("dictionary", "object")
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else text[:97] + "…"
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")
