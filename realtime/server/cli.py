@@ -1,0 +1,28 @@
+"""The command line. Each command's module is imported where its parser is made; heavy imports wait
+until it runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    from engine import doctor
+    from engine.voices import cli as voice
+    from realtime.server import serve, talk
+
+    parser = argparse.ArgumentParser(
+        prog="chroma-realtime",
+        description="An OpenAI-compatible realtime server for FlashLabs Chroma: speech in, speech out.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (serve, talk, voice, doctor):
+        command.add_parser(commands)
+    options = parser.parse_args(arguments)
+    return int(options.func(options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""One client's WebSocket: frames to the session, and its effects carried out in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from engine import Engine, Finished, Request
+from realtime.audio.vad import VadWorker
+from realtime.server.settings import ServerSettings
+from realtime.server.wire import encode, encode_audio
+from realtime.session.effects import (
+    Cancel,
+    Close,
+    Detect,
+    Effect,
+    Forget,
+    ResetDetector,
+    Send,
+    SendAudio,
+    Start,
+)
+from realtime.session.session import Session
+
+log = logging.getLogger(__name__)
+
+_CLOSE_GRACE_S = 5.0
+
+
+class Connection:
+    """Owns the session's surroundings: its socket, its running answers, its ear."""
+
+    def __init__(
+        self, socket: WebSocket, session: Session, engine: Engine, vad: VadWorker, settings: ServerSettings
+    ) -> None:
+        self._socket = socket
+        self._session = session
+        self._engine = engine
+        self._settings = settings
+        self._unsent: deque[str | Close] = deque()
+        self._unsent_bytes = 0
+        self._to_send = asyncio.Event()
+        self._closing = False
+        self._closed = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        loop = asyncio.get_running_loop()
+        self._ear = vad.stream(
+            lambda epoch, probabilities: _call(loop, lambda: self._heard(epoch, probabilities)),
+            lambda message: _call(loop, lambda: self._deaf(message)),
+        )
+        self._hears = True
+
+    async def run(self) -> None:
+        """Serve until either side closes."""
+        self._perform(self._session.open())
+        ends = [asyncio.create_task(work) for work in (self._send(), self._receive(), self._abandon())]
+        ticker = asyncio.create_task(self._tick())
+        try:
+            # The sender ends with a close of ours, the receiver with one of the client's.
+            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                if error := task.exception():
+                    log.error("connection failed", exc_info=error)
+        finally:
+            self._closing = True
+            self._ear.close()
+            self._perform(self._session.close())
+            for task in (*ends, ticker):
+                task.cancel()
+            # Answers end by the cancel just sent; nobody is left to hear them.
+            await asyncio.gather(*ends, ticker, *self._tasks, return_exceptions=True)
+
+    async def _receive(self) -> None:
+        while True:
+            message = await self._socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            if (text := message.get("text")) is not None:
+                self._perform(self._session.receive(text))
+            else:
+                self._perform(self._session.receive_binary(message["bytes"]))
+
+    async def _send(self) -> None:
+        while True:
+            while not self._unsent:
+                self._to_send.clear()
+                await self._to_send.wait()
+            frame = self._unsent.popleft()
+            try:
+                if isinstance(frame, Close):
+                    await self._socket.close(frame.code, frame.reason)
+                    return
+                self._unsent_bytes -= len(frame)
+                await self._socket.send_text(frame)
+            except (WebSocketDisconnect, RuntimeError):
+                # The client is gone; the receiver is told so too.
+                if self._socket.client_state is not WebSocketState.CONNECTED:
+                    return
+                raise
+
+    async def _abandon(self) -> None:
+        """Ends the connection some seconds after a close that the client does not take."""
+        await self._closed.wait()
+        await asyncio.sleep(_CLOSE_GRACE_S)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.tick_s)
+            self._perform(self._session.tick(time.time()))
+
+    async def _answer(self, request: Request) -> None:
+        """Let the engine answer; whatever breaks, the session hears of exactly one end."""
+        try:
+            async for event in self._engine.respond(request):
+                self._perform(self._session.engine(request.id, event))
+        except Exception as error:
+            log.exception("answer %s broke", request.id)
+            failed = Finished("failed", code="engine_error", message=f"The answer broke: {error}")
+            self._perform(self._session.engine(request.id, failed))
+
+    def _heard(self, epoch: int, probabilities: list[float]) -> None:
+        if not self._closing:
+            self._perform(self._session.heard(epoch, probabilities))
+
+    def _deaf(self, message: str) -> None:
+        """The detector cannot hear this session any more: told once, whatever it was still given."""
+        if self._hears and not self._closing:
+            self._hears = False
+            self._perform(self._session.detector_failed(message))
+
+    def _perform(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, SendAudio):
+                self._queue(encode_audio(effect))
+            elif isinstance(effect, Send):
+                self._queue(encode(effect.event))
+            elif isinstance(effect, Detect):
+                if self._hears:
+                    self._ear.feed(effect.epoch, effect.pcm)
+            elif isinstance(effect, ResetDetector):
+                self._ear.reset(effect.epoch)
+            elif isinstance(effect, Start):
+                self._spawn(self._answer(effect.request))
+            elif isinstance(effect, Cancel):
+                self._spawn(self._engine.cancel(effect.request_id))
+            elif isinstance(effect, Forget):
+                self._spawn(self._engine.forget(effect.audio_ids))
+            else:
+                self._close(effect)
+
+    def _queue(self, frame: str) -> None:
+        if self._closing:
+            return
+        self._unsent.append(frame)
+        self._unsent_bytes += len(frame)
+        self._to_send.set()
+        if self._unsent_bytes > self._settings.max_unsent_bytes:
+            # Nobody will read what waits: it makes room for the close.
+            self._unsent.clear()
+            self._close(Close(1008, "client_too_slow: events were not read as fast as they came"))
+
+    def _close(self, close: Close) -> None:
+        self._closing = True
+        self._closed.set()
+        self._unsent.append(close)
+        self._to_send.set()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._forget_task)
+
+    def _forget_task(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a session's task failed", exc_info=error)
+
+
+def _call(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
+    """From the detector's thread into the loop, unless the loop is gone."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(what)

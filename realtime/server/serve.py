@@ -1,0 +1,90 @@
+"""`chroma-realtime serve`: its options, checked before anything is loaded."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from engine import EngineError, EngineSettings
+from realtime.server.settings import ServerSettings
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the command."""
+    engine, server = EngineSettings(model=""), ServerSettings()
+    parser = commands.add_parser("serve", help="serve a model to OpenAI Realtime clients")
+    parser.add_argument(
+        "--model", default="echo", help="hub id (FlashLabs/Chroma-4B), checkpoint folder, or echo (default)"
+    )
+    parser.add_argument("--revision", help="branch, tag or commit of a hub id")
+    parser.add_argument("--voice", help="default voice; see 'chroma-realtime voice list'")
+    parser.add_argument("--voices-dir", type=Path, help="folder of your voices")
+    parser.add_argument("--host", default=server.host)
+    parser.add_argument("--port", type=int, default=server.port)
+    parser.add_argument("--ssl-certfile", type=Path, help="serve wss:// with this certificate")
+    parser.add_argument("--ssl-keyfile", type=Path)
+    parser.add_argument("--device", default=engine.device, help="auto, cuda, cuda:1, cpu")
+    parser.add_argument("--dtype", default=engine.dtype, help="auto, bfloat16, float16, float32")
+    parser.add_argument("--slots", type=int, default=engine.slots, help="answers spoken at once")
+    parser.add_argument("--temperature", type=float, default=engine.temperature, help="0 is greedy")
+    parser.add_argument("--top-k", type=int, default=engine.top_k)
+    parser.add_argument("--max-seconds", type=float, default=engine.max_seconds, help="longest answer")
+    parser.add_argument("--max-sessions", type=int, default=server.max_sessions)
+    parser.add_argument("--in-process", action="store_true", help="run the engine in the gateway's process")
+    parser.set_defaults(func=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until stopped; returns the exit code."""
+    # Imported here, so that the other commands need not wait for a web server and a detector.
+    from engine.factory import create
+    from realtime.server.serving import Serving
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+    server_settings = ServerSettings(
+        host=options.host,
+        port=options.port,
+        ssl_certfile=options.ssl_certfile,
+        ssl_keyfile=options.ssl_keyfile,
+        max_sessions=options.max_sessions,
+    )
+    try:
+        _check(options)
+        engine = create(
+            EngineSettings(
+                model=options.model,
+                revision=options.revision,
+                voice=options.voice,
+                voices_dir=options.voices_dir,
+                device=options.device,
+                dtype=options.dtype,
+                slots=options.slots,
+                max_seconds=options.max_seconds,
+                temperature=options.temperature,
+                top_k=options.top_k,
+                in_process=options.in_process,
+            )
+        )
+        return Serving(engine, server_settings).run()
+    except EngineError as error:
+        print(f"chroma-realtime: {error.message}", file=sys.stderr)
+        return 1
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Raises EngineError for a setting that cannot be."""
+    wrong = [
+        (options.slots < 1, "--slots must be at least 1"),
+        (options.max_sessions < 1, "--max-sessions must be at least 1"),
+        (options.temperature < 0, "--temperature must be 0 or more"),
+        (options.top_k < 1, "--top-k must be at least 1"),
+        (options.max_seconds <= 0, "--max-seconds must be more than 0"),
+        (not 0 <= options.port <= 65535, "--port must be between 0 and 65535"),
+        (bool(options.ssl_keyfile) and not options.ssl_certfile, "--ssl-keyfile needs --ssl-certfile"),
+    ]
+    for broken, message in wrong:
+        if broken:
+            raise EngineError("invalid_setting", message)

@@ -1,0 +1,94 @@
+"""The gateway on uvicorn, from its socket to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import sys
+
+import uvicorn
+
+from engine import Engine, EngineError
+from realtime.server.app import Gateway, create_app
+from realtime.server.settings import ServerSettings
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Serving:
+    """One server from its socket to its end."""
+
+    def __init__(self, engine: Engine, settings: ServerSettings) -> None:
+        self._settings = settings
+        self._failure: str | None = None
+        gateway = Gateway(engine, settings, on_ready=self._tell_ready, on_failure=self._fail)
+        self._model = gateway.model
+        self._socket = _listen(settings)
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(gateway),
+                loop="uvloop",
+                ws="websockets-sansio",
+                ws_max_size=settings.max_frame_bytes,
+                # Speech does not deflate, and each session would pay for its window.
+                ws_per_message_deflate=False,
+                ssl_certfile=settings.ssl_certfile,
+                ssl_keyfile=settings.ssl_keyfile,
+                timeout_graceful_shutdown=5,
+                log_config=None,
+                log_level="warning",
+            )
+        )
+
+    @property
+    def address(self) -> str:
+        """Base URL, the port really taken included."""
+        host, port = self._socket.getsockname()[:2]
+        scheme = "wss" if self._settings.ssl_certfile else "ws"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def run(self) -> int:
+        """Serve until stopped; returns the exit code."""
+        print(f"Loading {self._model} …", file=sys.stderr, flush=True)
+        if self._settings.host not in _LOOPBACK:
+            print(
+                f"Anyone who reaches {self._settings.host} can talk: there are no keys in this version.",
+                file=sys.stderr,
+            )
+        try:
+            with asyncio.Runner(loop_factory=self._server.config.get_loop_factory()) as runner:
+                runner.run(self._server.serve(sockets=[self._socket]))
+        except KeyboardInterrupt:
+            pass
+        if self._failure:
+            print(f"chroma-realtime: {self._failure}", file=sys.stderr)
+        return 1 if self._failure else 0
+
+    def _tell_ready(self) -> None:
+        print(
+            f"Ready: {self.address}/v1/realtime speaks {self._model}.\n"
+            f"Try it: chroma-realtime talk question.wav --out answer.wav --url {self.address}/v1/realtime",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    def _fail(self, message: str) -> None:
+        self._failure = message
+        self._server.should_exit = True
+
+
+def _listen(settings: ServerSettings) -> socket.socket:
+    """The listening socket. Raises EngineError where it, or the certificate, cannot be used."""
+    if settings.ssl_certfile:
+        try:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile)
+        except (OSError, ssl.SSLError) as error:
+            raise EngineError("invalid_certificate", f"{settings.ssl_certfile}: {error}") from None
+    try:
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        return socket.create_server((settings.host, settings.port), family=family, backlog=1024)
+    except OSError as error:
+        where = f"{settings.host}:{settings.port}"
+        raise EngineError("address_unavailable", f"cannot listen on {where}: {error.strerror}") from None

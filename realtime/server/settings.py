@@ -1,0 +1,24 @@
+"""What the operator may set about the gateway. Limits each have an error of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Where to listen, and how much to take.
+
+    `max_unsent_bytes`: what may wait for a client that reads more slowly than it is spoken to.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    ssl_certfile: Path | None = None
+    ssl_keyfile: Path | None = None
+    max_sessions: int = 256
+    max_session_s: int = 3600
+    max_frame_bytes: int = 24 * 1024 * 1024
+    max_unsent_bytes: int = 32 * 1024 * 1024
+    tick_s: float = 1.0
