@@ -41,10 +41,11 @@ class _Decoder(LlamaPreTrainedModel, GenerationMixin):
         **_: Any,
     ) -> CausalLMOutputWithPast:
         assert past_key_values is not None
+        assert position_ids is not None
         past = past_key_values.get_seq_length()
         codebook = max(past - 1, 0)
         x = nn.functional.embedding(input_ids[:, -1:] + codebook * self.vocab, self.table)
-        if past == 0:
+        if hidden is not None and past == 0:
             x = torch.cat((hidden[:, None], x), dim=1)
         out = self.model(
             inputs_embeds=self.projection(x),
@@ -59,7 +60,7 @@ class _Decoder(LlamaPreTrainedModel, GenerationMixin):
 def _llama(config: LlamaConfig, weights: dict[str, torch.Tensor]) -> LlamaModel:
     model = LlamaModel(config)
     model.embed_tokens = nn.Identity()
-    model.load_state_dict({name: tensor for name, tensor in weights.items()}, strict=True)
+    model.load_state_dict(weights)
     return model.eval().requires_grad_(False)
 
 

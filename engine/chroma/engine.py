@@ -49,6 +49,7 @@ class ChromaEngine(Engine):
         self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._running: set[str] = set()
+        self._cancelled: set[str] = set()
 
     async def open(self) -> None:
         await asyncio.to_thread(self._load)
@@ -90,14 +91,17 @@ class ChromaEngine(Engine):
         await asyncio.to_thread(self._thread.join)
         self._thread = None
 
-    async def respond(self, request: Request) -> AsyncIterator[Event]:
+    def respond(self, request: Request) -> AsyncIterator[Event]:
         if request.id in self._running:
             message = f"a request with id {request.id!r} is running already"
-            yield Finished("failed", code="duplicate_request", message=message)
-            return
+            return _only(Finished("failed", code="duplicate_request", message=message))
         if self._thread is None:
-            yield Finished("failed", code="engine_closed", message="the engine is closed")
-            return
+            return _only(Finished("failed", code="engine_closed", message="the engine is closed"))
+        # Known from here on, so that a cancel is not lost which comes before the first event is asked for.
+        self._running.add(request.id)
+        return self._answer(request)
+
+    async def _answer(self, request: Request) -> AsyncIterator[Event]:
         events: asyncio.Queue[Event] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
@@ -106,7 +110,6 @@ class ChromaEngine(Engine):
             if not loop.is_closed():
                 loop.call_soon_threadsafe(events.put_nowait, event)
 
-        self._running.add(request.id)
         try:
             # Voices lie on disk: looked up here, so that the frame loop never waits for a file.
             voice = await asyncio.to_thread(self._voice, request.voice) if request.speak else None
@@ -120,9 +123,12 @@ class ChromaEngine(Engine):
             yield Finished("failed", code=error.code, message=error.message)
         finally:
             self._running.discard(request.id)
+            self._cancelled.discard(request.id)
             self._commands.put(lambda: self._loop.cancel(request.id))
 
     async def cancel(self, request_id: str) -> None:
+        if request_id in self._running:
+            self._cancelled.add(request_id)
         self._commands.put(lambda: self._loop.cancel(request_id))
 
     async def forget(self, audio_ids: Sequence[str]) -> None:
@@ -151,6 +157,9 @@ class ChromaEngine(Engine):
 
     def _start(self, request: Request, voice: StoredVoice | None, emit: Emit) -> None:
         """Make a job of a request; a request that cannot be answered fails here, alone."""
+        if request.id in self._cancelled:
+            emit(Finished("cancelled"))
+            return
         try:
             job = self._job(request, voice)
         except EngineError as error:
@@ -184,6 +193,10 @@ class ChromaEngine(Engine):
         if sound.id not in self._sounds:
             self._sounds[sound.id] = self._chroma.hearing.hear_pcm(sound.pcm)
         return self._sounds[sound.id]
+
+
+async def _only(event: Event) -> AsyncIterator[Event]:
+    yield event
 
 
 class _Narrator:

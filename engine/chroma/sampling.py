@@ -15,16 +15,27 @@ _MASK = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """How each row of a batch is sampled.
-
-    `temperature` [rows] float32 (0 is greedy), `seed` [rows] int64, `step` [rows] int64 (frame number),
-    `top_k` for all rows.
-    """
+    """How one frame of each row is sampled: `temperature` [rows] float32 (0 is greedy), and Gumbel noise
+    float32 [codebooks, rows, top_k]."""
 
     temperature: torch.Tensor
-    seed: torch.Tensor
-    step: torch.Tensor
-    top_k: int
+    gumbel: torch.Tensor
+
+
+def draw(
+    temperature: torch.Tensor, seed: torch.Tensor, step: torch.Tensor, codebooks: int, top_k: int
+) -> Draw:
+    """Everything random about one frame, made at once.
+
+    Args:
+        temperature: [rows] float32.
+        seed: [rows] int64.
+        step: [rows] int64, the number of the frame within its answer.
+        codebooks: codebooks of a frame.
+        top_k: most likely codes that are drawn from.
+    """
+    noise = -torch.log(-torch.log(uniform(seed, step, codebooks, top_k)))
+    return Draw(temperature, noise)
 
 
 def _mix(x: torch.Tensor) -> torch.Tensor:
@@ -34,14 +45,14 @@ def _mix(x: torch.Tensor) -> torch.Tensor:
     return x ^ (x >> 16)
 
 
-def uniform(draw: Draw, codebook: int, count: int) -> torch.Tensor:
-    """Numbers in (0, 1), float32 [rows, count], the same for the same (seed, step, codebook, rank)."""
-    rank = torch.arange(count, device=draw.seed.device)
-    state = _mix((draw.seed & _MASK) ^ 0x9E3779B9)
-    state = _mix(state ^ (draw.seed >> 32 & _MASK))
-    state = _mix(state ^ (draw.step & _MASK))
-    state = _mix(state ^ codebook)
-    bits = _mix(state[:, None] ^ _mix(rank[None, :] + 0x632BE59B)) >> 8
+def uniform(seed: torch.Tensor, step: torch.Tensor, codebooks: int, count: int) -> torch.Tensor:
+    """Numbers in (0, 1), float32 [codebooks, rows, count]: a hash of (seed, step, codebook, rank)."""
+    device = seed.device
+    row = _mix((seed & _MASK) ^ 0x9E3779B9)
+    row = _mix(row ^ (seed >> 32 & _MASK))
+    row = _mix(row ^ (step & _MASK))
+    column = _mix(torch.arange(codebooks * count, device=device) + 0x632BE59B).view(codebooks, 1, count)
+    bits = _mix(row[None, :, None] ^ column) >> 8
     return (bits.float() + 0.5) / (1 << 24)
 
 
@@ -52,8 +63,7 @@ def choose(logits: torch.Tensor, draw: Draw, codebook: int) -> torch.Tensor:
     """
     logits = logits.float()
     greedy = logits.argmax(-1)
-    values, codes = logits.topk(min(draw.top_k, logits.shape[-1]), dim=-1)
-    gumbel = -torch.log(-torch.log(uniform(draw, codebook, values.shape[-1])))
-    temperature = draw.temperature.clamp_min(1e-6)[:, None]
-    picked = codes.gather(-1, (values / temperature + gumbel).argmax(-1, keepdim=True)).squeeze(-1)
+    values, codes = logits.topk(min(draw.gumbel.shape[-1], logits.shape[-1]), dim=-1)
+    scores = values / draw.temperature.clamp_min(1e-6)[:, None] + draw.gumbel[codebook, :, : values.shape[-1]]
+    picked = codes.gather(-1, scores.argmax(-1, keepdim=True)).squeeze(-1)
     return torch.where(draw.temperature > 0, picked, greedy)

@@ -13,7 +13,7 @@ from engine.chroma.config import ChromaConfig
 from engine.chroma.frames import FrameModel
 from engine.chroma.llama import KvPool
 from engine.chroma.mimi import MimiStream, load_mimi
-from engine.chroma.sampling import Draw
+from engine.chroma.sampling import draw
 from engine.chroma.schedule import Schedule, ends_answer
 
 
@@ -99,14 +99,15 @@ class Speaker:
         slots = self._int64([speech.slot for speech in speeches])
         x, lengths, last_pairs = self._hear(speeches, slots)
         start = [speech.schedule.position for speech in speeches]
-        draw = Draw(
-            temperature=torch.tensor([s.sampling.temperature for s in speeches], device=self.device),
-            seed=self._int64([s.sampling.seed for s in speeches]),
-            step=self._int64([s.schedule.frames for s in speeches]),
-            top_k=self._top_k,
+        noise = draw(
+            torch.tensor([s.sampling.temperature for s in speeches], dtype=torch.float32, device=self.device),
+            self._int64([s.sampling.seed for s in speeches]),
+            self._int64([s.schedule.frames for s in speeches]),
+            self.config.codebooks,
+            self._top_k,
         )
         codes = self.frames.step(
-            x, self._int64(lengths), slots, self._int64(start), max(start) + x.shape[1], draw
+            x, self._int64(lengths), slots, self._int64(start), max(start) + x.shape[1], noise
         )
         self._last_codes[slots] = codes
         sound = self._stream.decode(codes, slots)

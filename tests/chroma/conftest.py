@@ -1,15 +1,11 @@
-"""The golden checkpoint: a tiny Chroma in the published format with the reference's own answers."""
-
-from pathlib import Path
+"""The golden checkpoint, loaded once."""
 
 import numpy as np
 import pytest
 import torch
+from golden import CASES, GOLDEN
 
 from engine.chroma.model import ChromaModel, load_model
-
-GOLDEN = Path(__file__).parents[1] / "data" / "golden"
-CASES = ("short", "long", "text_ends_early")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import GOLDEN
+from golden import GOLDEN
 from huggingface_hub import errors
 from safetensors.torch import load_file, save_file
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import GOLDEN
+from golden import GOLDEN
 
 from engine import Audio, AudioDelta, EngineError, EngineSettings, Finished, Message, Request, Text, TextDelta
 from engine.chroma.engine import ChromaEngine
@@ -114,6 +114,20 @@ def test_cancel_ends_an_answer_and_leaves_the_other():
     assert events[-1].reason == "cancelled"
     assert kept[2].reason == "length"
     assert len(kept[1]) == 25 * 1920 * 2
+
+
+def test_a_cancel_that_comes_before_the_first_event_is_not_lost():
+    async def scenario(engine):
+        unread, waiting = engine.respond(ask("unread")), engine.respond(ask("waiting"))
+        await engine.cancel("unread")
+        first = asyncio.ensure_future(anext(waiting))
+        await asyncio.sleep(0)
+        await engine.cancel("waiting")
+        return [event async for event in unread], [await first, *[event async for event in waiting]]
+
+    for events in with_engine(scenario):
+        assert events[-1].reason == "cancelled"
+        assert not any(isinstance(event, AudioDelta) for event in events)
 
 
 def test_leaving_the_stream_early_cancels_and_frees_the_slot():

@@ -4,7 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import CASES, GOLDEN
+from golden import CASES, GOLDEN
 
 from engine.chroma import parity
 

@@ -3,14 +3,12 @@
 import torch
 
 from engine.chroma.sampling import Draw, choose
+from engine.chroma.sampling import draw as make
 
 
 def draw(rows: int, temperature: float, seed: int = 7, step: int = 0, top_k: int = 50) -> Draw:
-    return Draw(
-        temperature=torch.full((rows,), temperature),
-        seed=torch.full((rows,), seed),
-        step=torch.arange(rows) + step,
-        top_k=top_k,
+    return make(
+        torch.full((rows,), temperature), torch.full((rows,), seed), torch.arange(rows) + step, 8, top_k
     )
 
 
@@ -33,10 +31,10 @@ def test_draws_follow_the_softmax_of_the_top_k():
 def test_a_row_is_the_same_alone_and_in_any_batch():
     logits = torch.randn(8, 67, generator=torch.Generator().manual_seed(1))
     seeds = torch.arange(8) * 2**40 + 3
-    every = Draw(torch.full((8,), 0.9), seeds, torch.arange(8), 50)
+    every = make(torch.full((8,), 0.9), seeds, torch.arange(8), 8, 50)
     together = choose(logits, every, 2)
     for row in range(8):
-        alone = Draw(every.temperature[row, None], seeds[row, None], every.step[row, None], 50)
+        alone = make(every.temperature[row, None], seeds[row, None], torch.tensor([row]), 8, 50)
         assert choose(logits[row, None], alone, 2).item() == together[row]
 
 

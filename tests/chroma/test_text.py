@@ -1,7 +1,7 @@
 """Prompts and words: the chat template, and what a user must not be able to say."""
 
 import pytest
-from conftest import GOLDEN
+from golden import GOLDEN
 
 from engine.api import Audio, EngineError, Message, Text
 from engine.chroma.text import ChatPrompt, Words, load_tokenizer

@@ -1,0 +1,60 @@
+# make demo: from a fresh clone to a spoken conversation.   make test: lint, types and all tests.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+OLD_CLIENT := .clients/openai-2.6.1
+CPU_TORCH := https://download.pytorch.org/whl/cpu
+
+# The first of these that is new enough; set PYTHON to choose another.
+PYTHON ?= $(firstword $(foreach each,python3 python3.11 python3.12 python3.13 python3.14,\
+	$(shell $(each) -c 'import sys; sys.version_info >= (3, 11) and print("$(each)")' 2>/dev/null)))
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt
+
+# What `make demo` serves: echo, a folder or a hub id. Empty takes the best there is on this machine.
+MODEL ?=
+
+.PHONY: help demo test lint format install clean
+
+help:
+	@echo 'make demo     install, start a server on the best model there is here, and speak with it'
+	@echo 'make test     lint, types and all tests'
+	@echo 'make lint     ruff and mypy alone'
+	@echo 'make format   let ruff put the code in order'
+	@echo 'make install  the local environment in $(VENV) alone'
+	@echo 'make clean    remove what the others made'
+
+demo: $(STAMP)
+	@$(BIN)/python examples/demo.py $(if $(MODEL),--model '$(MODEL)')
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is needed: install it, or say where it is: make PYTHON=/path/to/python3.11'; exit 1; }
+	@echo 'installing into $(VENV) (once; the first time takes a few minutes)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@# Without an NVIDIA GPU the CPU build will do, which is far smaller; where it cannot be had, PyPI's.
+	@if [ "$$(uname)" = Linux ] && ! command -v nvidia-smi >/dev/null && ! $(BIN)/python -c 'import torch' 2>/dev/null; then \
+		$(PIP) --retries 1 --no-deps --index-url $(CPU_TORCH) torch || echo 'no CPU build there; taking the one on PyPI'; \
+	fi
+	@$(PIP) torch
+	@$(PIP) -e '.[dev]'
+	@# The oldest client that the tests hold a conversation with; it needs two packages beside itself.
+	@$(BIN)/python -m pip install --disable-pip-version-check -q --upgrade --target $(OLD_CLIENT) --no-deps \
+		openai==2.6.1 distro==1.9.0 sniffio==1.3.1
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .clients build answer.wav *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

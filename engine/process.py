@@ -1,0 +1,222 @@
+"""The engine in a process of its own, so that its Python never delays a socket of the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import weakref
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+
+from engine.api import Audio, Engine, EngineError, Event, Finished, Message, Part, Request, Voice
+from engine.child import Child
+from engine.settings import EngineSettings
+from engine.wire import Answered, AskVoices, Cancel, Forget, Refused, Respond, Voices
+
+log = logging.getLogger(__name__)
+
+FIRST_DELAY = 0.25
+"""Seconds before a child that died is started again; doubled after each failure."""
+
+LONGEST_DELAY = 30.0
+
+
+class ProcessEngine(Engine):
+    """Forwards to an engine in a child process, and starts another child when that one dies.
+
+    The requests carry the whole conversation, so a new child needs to be told nothing.
+    """
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self.model = settings.model
+        self._settings = settings
+        self._child: Child | None = None
+        self._held: set[str] = set()
+        """Ids of the sounds that this child has been sent and has not been told to forget."""
+        self._up = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._why_down = EngineError("engine_closed", "the engine is not open")
+        self._keys = itertools.count(1)
+        # Only the answer's generator holds the answer, so one that nobody reads any more leaves by itself.
+        self._answers: weakref.WeakValueDictionary[int, _Answer] = weakref.WeakValueDictionary()
+        self._calls: dict[int, asyncio.Future[list[Voice]]] = {}
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id; None while there is no child that serves."""
+        return self._child.pid if self._child else None
+
+    async def recovered(self) -> None:
+        """Returns once a child serves, at once if one does."""
+        await self._up.wait()
+
+    async def open(self) -> None:
+        child = await Child.start(self._settings)
+        self._adopt(child)
+        self._keeper = asyncio.create_task(self._keep(child), name="engine-keeper")
+
+    async def close(self) -> None:
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait([self._keeper])
+            self._keeper = None
+        child = self._child
+        self._abandon(EngineError("engine_closed", "the engine was closed"))
+        self._why_down = EngineError("engine_closed", "the engine is closed")
+        if child is not None:
+            await child.end()
+
+    def respond(self, request: Request) -> AsyncIterator[Event]:
+        if self._child is None:
+            return _only(_failed(self._why_down))
+        if self._find(request.id) is not None:
+            message = f"an answer with id {request.id!r} is running already"
+            return _only(_failed(EngineError("duplicate_request", message)))
+        key = next(self._keys)
+        answer = self._answers[key] = _Answer(key, request.id)
+        # Never waits: the child reads at once, so at most one conversation is buffered here.
+        self._child.send(Respond(key, self._stripped(request)))
+        return self._stream(answer)
+
+    async def cancel(self, request_id: str) -> None:
+        answer = self._find(request_id)
+        if answer is not None and self._child is not None:
+            self._child.send(Cancel(answer.key))
+
+    async def forget(self, audio_ids: Sequence[str]) -> None:
+        known = self._held.intersection(audio_ids)
+        if known and self._child is not None:
+            self._held -= known
+            self._child.send(Forget(tuple(known)))
+
+    async def voices(self) -> list[Voice]:
+        """Raises EngineError (`engine_restarting`, `engine_died`, `engine_closed`) where no child can say."""
+        if self._child is None:
+            raise self._why_down
+        call = next(self._keys)
+        reply = self._calls[call] = asyncio.get_running_loop().create_future()
+        self._child.send(AskVoices(call))
+        try:
+            return await reply
+        finally:
+            del self._calls[call]
+
+    # --- answers
+
+    async def _stream(self, answer: _Answer) -> AsyncIterator[Event]:
+        try:
+            while True:
+                event = await answer.events.get()
+                yield event
+                if isinstance(event, Finished):
+                    return
+        finally:
+            if self._answers.pop(answer.key, None) is not None and self._child is not None:
+                self._child.send(Cancel(answer.key))
+
+    def _find(self, request_id: str) -> _Answer | None:
+        return next((answer for answer in self._answers.values() if answer.id == request_id), None)
+
+    def _stripped(self, request: Request) -> Request:
+        """The request without the sound that the child holds already."""
+
+        def light(part: Part) -> Part:
+            if not isinstance(part, Audio):
+                return part
+            if part.id in self._held:
+                return Audio(part.id, b"")
+            self._held.add(part.id)
+            return part
+
+        def lightened(message: Message) -> Message:
+            return replace(message, parts=tuple(map(light, message.parts)))
+
+        return replace(request, messages=tuple(map(lightened, request.messages)))
+
+    # --- the child's life
+
+    def _adopt(self, child: Child) -> None:
+        self._child = child
+        self._held = set()
+        self.model = child.model
+        self._up.set()
+
+    def _abandon(self, error: EngineError) -> None:
+        """There is no child any more: end all that it was asked for with `error`."""
+        self._child = None
+        self._up.clear()
+        for answer in list(self._answers.values()):
+            answer.events.put_nowait(_failed(error))
+        self._answers.clear()
+        for reply in self._calls.values():
+            if not reply.done():
+                reply.set_exception(error)
+
+    async def _keep(self, child: Child) -> None:
+        """Listen to the child; when it dies, start another, for ever."""
+        while True:
+            await self._listen(child)
+            self._why_down = EngineError(
+                "engine_restarting", "the engine's process ended and is being started again; try again soon"
+            )
+            self._abandon(
+                EngineError("engine_died", "the engine's process ended in the middle of this answer")
+            )
+            log.error("the engine's process %s", await child.end())
+            child = await self._restart()
+            self._adopt(child)
+            log.info("the engine's process serves again")
+
+    async def _restart(self) -> Child:
+        delay = FIRST_DELAY
+        while True:
+            await asyncio.sleep(delay)
+            try:
+                return await Child.start(self._settings)
+            except EngineError as error:
+                delay = min(2 * delay, LONGEST_DELAY)
+                log.error("the engine cannot be started, next try in %.1f s: %s", delay, error.message)
+                self._why_down = EngineError(
+                    "engine_restarting", f"the engine's process ended and cannot be started: {error.message}"
+                )
+
+    async def _listen(self, child: Child) -> None:
+        """Hand out what the child says until it says no more.
+
+        Never waits for a reader: one slow session must not hold up the others. What waits for it is
+        bounded by the longest answer, `EngineSettings.max_seconds`.
+        """
+        while (message := await child.receive()) is not None:
+            match message:
+                case Answered(key, event):
+                    answer = self._answers.get(key)
+                    if answer is not None:
+                        answer.events.put_nowait(event)
+                        if isinstance(event, Finished):
+                            del self._answers[key]
+                    elif not isinstance(event, Finished):
+                        child.send(Cancel(key))
+                case Voices(call, voices):
+                    if (reply := self._calls.get(call)) is not None and not reply.done():
+                        reply.set_result(voices)
+                case Refused(code, text, call) if call is not None:
+                    if (reply := self._calls.get(call)) is not None and not reply.done():
+                        reply.set_exception(EngineError(code, text))
+
+
+class _Answer:
+    """One answer that the child is making. `key` names it on the wire, `id` beyond the wall."""
+
+    def __init__(self, key: int, request_id: str) -> None:
+        self.key = key
+        self.id = request_id
+        self.events: asyncio.Queue[Event] = asyncio.Queue()
+
+
+def _failed(error: EngineError) -> Finished:
+    return Finished("failed", code=error.code, message=error.message)
+
+
+async def _only(event: Event) -> AsyncIterator[Event]:
+    yield event

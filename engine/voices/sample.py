@@ -1,0 +1,96 @@
+"""A reference recording: what is accepted as one, and its sound as numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from engine.api import SAMPLE_RATE, EngineError
+
+SHORTEST = 3.0
+"""Seconds. Less tells the model too little of a voice."""
+
+LONGEST = 30.0
+"""Seconds. More crowds the answer out of the Backbone's positions."""
+
+LARGEST = 64 * 1024 * 1024
+"""Bytes of a sample's file: 30 s of the highest rate and width in use fit."""
+
+QUIETEST = 1e-3
+"""Root mean square, full scale 1: below -60 dB there is no voice to be heard."""
+
+_RATES = (8_000, 192_000)
+_MOST_CHANNELS = 8
+
+
+def seconds_of(path: Path) -> float:
+    """Length of a sample, from its header alone: nothing is decoded, however long the file claims to be.
+
+    Raises:
+        EngineError: `voice_not_readable`, `voice_too_large`, `voice_too_short`, `voice_too_long`.
+    """
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise EngineError("voice_not_readable", f"{path}: {error.strerror}") from None
+    if not path.is_file():
+        raise EngineError("voice_not_readable", f"{path} is not a file")
+    if size > LARGEST:
+        raise EngineError(
+            "voice_too_large", f"{path} is {size / 2**20:.0f} MiB; at most {LARGEST // 2**20} MiB are read"
+        )
+    try:
+        info = soundfile.info(str(path))
+    except (soundfile.LibsndfileError, RuntimeError):
+        raise EngineError(
+            "voice_not_readable", f"{path} cannot be decoded as sound; give a WAV, FLAC, OGG or MP3 file"
+        ) from None
+    if not _RATES[0] <= info.samplerate <= _RATES[1] or not 1 <= info.channels <= _MOST_CHANNELS:
+        raise EngineError(
+            "voice_not_readable",
+            f"{path} has {info.channels} channels at {info.samplerate} Hz; "
+            f"1 to {_MOST_CHANNELS} channels at {_RATES[0]} to {_RATES[1]} Hz are read",
+        )
+    seconds = info.frames / info.samplerate
+    _check_length(path, seconds)
+    return seconds
+
+
+def decode(path: Path) -> np.ndarray:
+    """A sample as float32 [samples], mono at `SAMPLE_RATE`, within [-1, 1].
+
+    Raises:
+        EngineError: as `seconds_of`, and `voice_silent`.
+    """
+    seconds_of(path)
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            # A header may claim less than the file holds: one second over the limit is enough to see it.
+            most = int((LONGEST + 1) * file.samplerate)
+            wide = file.read(most, dtype="float32", always_2d=True)
+            rate = file.samplerate
+    except (soundfile.LibsndfileError, RuntimeError):
+        raise EngineError("voice_not_readable", f"{path} cannot be decoded to its end") from None
+    if not np.isfinite(wide).all():
+        raise EngineError("voice_not_readable", f"{path} holds samples that are not numbers")
+    mono = np.clip(wide.mean(axis=1), -1.0, 1.0)
+    _check_length(path, len(mono) / rate)
+    if float(np.sqrt(np.mean(np.square(mono, dtype=np.float64)))) < QUIETEST:
+        raise EngineError("voice_silent", f"{path} is silent")
+    if rate != SAMPLE_RATE:
+        mono = np.clip(soxr.resample(mono, rate, SAMPLE_RATE), -1.0, 1.0)
+    return np.ascontiguousarray(mono, dtype=np.float32)
+
+
+def _check_length(path: Path, seconds: float) -> None:
+    if seconds < SHORTEST:
+        raise EngineError(
+            "voice_too_short", f"{path} is {seconds:.1f} s long; a voice needs at least {SHORTEST:.0f} s"
+        )
+    if seconds > LONGEST:
+        raise EngineError(
+            "voice_too_long", f"{path} is {seconds:.1f} s long; cut it to {LONGEST:.0f} s or less"
+        )

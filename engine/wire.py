@@ -1,0 +1,104 @@
+"""What passes between the gateway's process and the engine's: messages, and how one is framed.
+
+A frame is eight bytes of length, big-endian, and a pickle. Pickle runs code of the sender's choosing, so
+it is only for a peer that is trusted: here both ends are our own code, joined by an unnamed socket pair
+that nobody else can open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import struct
+from dataclasses import dataclass
+
+from engine.api import Event, Request, Voice
+from engine.settings import EngineSettings
+
+_LENGTH = struct.Struct(">Q")
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """To the child: start an answer. `Audio.pcm` is empty where the child holds that id already."""
+
+    key: int
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """To the child: end the answer `key`."""
+
+    key: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """To the child: drop these sounds."""
+
+    audio_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AskVoices:
+    """To the child: reply with `Voices` of the same `call`."""
+
+    call: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """From the child, once: the engine is open and is listed as `model`."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """From the child: an EngineError, at start-up (`call` is None) or in reply to a call."""
+
+    code: str
+    message: str
+    call: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """From the child: the next event of the answer `key`."""
+
+    key: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Voices:
+    """From the child: the reply to `AskVoices`."""
+
+    call: int
+    voices: list[Voice]
+
+
+ToChild = EngineSettings | Respond | Cancel | Forget | AskVoices
+"""The settings are the first message of all, and come once."""
+
+FromChild = Ready | Refused | Answered | Voices
+
+
+def pack(message: ToChild | FromChild) -> bytes:
+    """One message as it goes over the socket."""
+    body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+    return _LENGTH.pack(len(body)) + body
+
+
+async def receive(reader: asyncio.StreamReader) -> object:
+    """The next message of the socket.
+
+    Raises:
+        EOFError: the peer has gone.
+    """
+    try:
+        (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+        return pickle.loads(await reader.readexactly(length))
+    except (asyncio.IncompleteReadError, ConnectionError):
+        raise EOFError("the other process has gone") from None

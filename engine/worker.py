@@ -1,0 +1,162 @@
+"""The engine's own process: `python -m engine.worker FD`, started by `engine.process` and by nobody else.
+
+Serves one in-process engine over the socket that it inherits as descriptor FD, and ends with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import replace
+
+from engine.api import Audio, Engine, EngineError, Event, Finished, Message, Part, Request
+from engine.factory import create
+from engine.settings import EngineSettings
+from engine.wire import (
+    Answered,
+    AskVoices,
+    Cancel,
+    Forget,
+    FromChild,
+    Ready,
+    Refused,
+    Respond,
+    Voices,
+    pack,
+    receive,
+)
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """One engine and the socket it is asked over."""
+
+    def __init__(self, engine: Engine, writer: asyncio.StreamWriter) -> None:
+        self._engine = engine
+        self._writer = writer
+        self._sounds: dict[str, bytes] = {}
+        self._ids: dict[int, str] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self, reader: asyncio.StreamReader) -> None:
+        """Do what is asked until the parent has gone."""
+        while True:
+            try:
+                message = await receive(reader)
+            except EOFError:
+                return
+            match message:
+                case Respond(key, request):
+                    # The parent's ids may come again while an old answer of that name is still ending.
+                    request = replace(self._complete(request), id=f"{request.id}.{key}")
+                    self._ids[key] = request.id
+                    self._start(self._answer(key, self._engine.respond(request)))
+                    # An engine may begin at the first read: let it, so that a cancel meets a begun answer.
+                    await asyncio.sleep(0)
+                case Cancel(key):
+                    if key in self._ids:
+                        await self._engine.cancel(self._ids[key])
+                case Forget(audio_ids):
+                    for audio_id in audio_ids:
+                        self._sounds.pop(audio_id, None)
+                    await self._engine.forget(audio_ids)
+                case AskVoices(call):
+                    self._start(self._voices(call))
+
+    async def send(self, message: FromChild) -> None:
+        """Write one message, and wait while the parent is slower than the engine."""
+        self._writer.write(pack(message))
+        await self._writer.drain()
+
+    def _complete(self, request: Request) -> Request:
+        """The request with its sound put back: each sound crosses the socket once."""
+
+        def whole(message: Message) -> Message:
+            return replace(message, parts=tuple(map(self._kept, message.parts)))
+
+        return replace(request, messages=tuple(map(whole, request.messages)))
+
+    def _kept(self, part: Part) -> Part:
+        if not isinstance(part, Audio):
+            return part
+        return Audio(part.id, self._sounds.setdefault(part.id, part.pcm))
+
+    async def _answer(self, key: int, events: AsyncIterator[Event]) -> None:
+        try:
+            async for event in events:
+                await self.send(Answered(key, event))
+        except ConnectionError:
+            return  # The parent has gone, and this process is about to follow.
+        except Exception as error:
+            log.exception("answer %s broke", self._ids[key])
+            broken = Finished("failed", code="engine_error", message=f"the answer failed: {error}")
+            await self.send(Answered(key, broken))
+        finally:
+            del self._ids[key]
+
+    async def _voices(self, call: int) -> None:
+        try:
+            await self.send(Voices(call, await self._engine.voices()))
+        except EngineError as error:
+            await self.send(Refused(error.code, error.message, call))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def run(connection: socket.socket) -> None:
+    """Open the engine that the first message asks for, say so, and serve it."""
+    reader, writer = await asyncio.open_unix_connection(sock=connection)
+    settings = await receive(reader)
+    assert isinstance(settings, EngineSettings)
+    try:
+        engine = create(replace(settings, in_process=True))
+        await engine.open()
+    except EngineError as error:
+        writer.write(pack(Refused(error.code, error.message)))
+        writer.close()
+        await writer.wait_closed()
+        return
+    worker = Worker(engine, writer)
+    await worker.send(Ready(engine.model))
+    await worker.serve(reader)
+
+
+def end_with(connection: socket.socket) -> None:
+    """End this process as soon as the other end of `connection` is closed, whatever else it is doing."""
+
+    def watch() -> None:
+        gone = select.poll()
+        gone.register(connection.fileno(), 0)
+        gone.poll()
+        os._exit(0)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def main() -> None:
+    # Ctrl-C reaches the whole process group; when to end is the parent's to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s engine %(name)s: %(message)s", stream=sys.stderr
+    )
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    connection.set_inheritable(False)
+    end_with(connection)
+    asyncio.run(run(connection))
+    # An engine's threads hold nothing that is worth waiting for.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
