@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from engine import Engine
+from engine import Engine, EngineError
 from realtime.audio.vad import VadWorker
 from realtime.protocol.errors import ProtocolError, unsupported
 from realtime.protocol.ids import random_id
@@ -54,7 +54,7 @@ class Gateway:
         path = Path(self._engine.model)
         return path.resolve().name if path.is_dir() else self._engine.model
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         """Open and close everything that lives as long as the server."""
         self._vad = VadWorker()
@@ -70,14 +70,14 @@ class Gateway:
         offered = socket.scope.get("subprotocols", [])
         await socket.accept(_SUBPROTOCOL if _SUBPROTOCOL in offered else None)
         if refusal := self._refusal(socket):
-            error, code = refusal
-            event = {"type": "error", "event_id": random_id("event"), "error": error.body(None)}
-            await socket.send_text(encode(event))
-            await socket.close(code, f"{error.kind}.{error.code}")
+            await _refuse(socket, *refusal)
             return
         self._sessions += 1
         try:
             voices = tuple(voice.name for voice in await self._engine.voices())
+        except EngineError as error:
+            await _refuse(socket, _not_ready(error.message), 1013)
+        else:
             config = SessionConfig(self.model, voices, max_session_s=self._settings.max_session_s)
             session = Session(config, now=time.time())
             await Connection(socket, session, self._engine, self._vad, self._settings).run()
@@ -93,7 +93,7 @@ class Gateway:
             return unsupported("intent", "Transcription sessions are not available on this server yet."), 4000
         if not self._readiness.ready:
             message = self._readiness.failure or "The model is still loading; try again in a moment."
-            return ProtocolError("engine_not_ready", message, kind="server_error"), 1013
+            return _not_ready(message), 1013
         if self._sessions >= self._settings.max_sessions:
             message = f"The server holds {self._settings.max_sessions} sessions, its limit. Try again later."
             return ProtocolError("session_limit_reached", message, kind="server_error"), 1013
@@ -123,7 +123,15 @@ class Gateway:
     async def ready(self, _: Request) -> Response:
         """`GET /ready`: the engine has spoken, and sessions are taken."""
         if self._readiness.ready:
-            return JSONResponse({"status": "ready", "model": self.model, "sessions": self._sessions})
+            return JSONResponse(
+                {
+                    "status": "ready",
+                    "model": self.model,
+                    "sessions": self._sessions,
+                    # How far voice activity detection lags behind what was sent to it.
+                    "unheard_s": round(self._vad.behind_s, 3),
+                }
+            )
         failure = self._readiness.failure
         status = {"status": "failed" if failure else "loading", "message": failure or "The model is loading."}
         return JSONResponse(status, 503)
@@ -135,6 +143,18 @@ class Gateway:
             f"chroma-realtime serves {self.model}.\nConnect an OpenAI Realtime client to"
             f" {scheme}://{request.url.netloc}/v1/realtime\n"
         )
+
+
+async def _refuse(socket: WebSocket, error: ProtocolError, code: int) -> None:
+    """As the live service does: the connection is taken, told why not, and closed."""
+    event = {"type": "error", "event_id": random_id("event"), "error": error.body(None)}
+    with contextlib.suppress(WebSocketDisconnect):
+        await socket.send_text(encode(event))
+        await socket.close(code, f"{error.kind}.{error.code}")
+
+
+def _not_ready(message: str) -> ProtocolError:
+    return ProtocolError("engine_not_ready", message, kind="server_error")
 
 
 def create_app(gateway: Gateway) -> Starlette:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from engine import Engine, Finished, Request
 from realtime.audio.vad import VadWorker
@@ -31,6 +32,7 @@ from realtime.session.session import Session
 log = logging.getLogger(__name__)
 
 _CLOSE_GRACE_S = 5.0
+_EAR_PAUSE_S = 0.02
 
 
 class Connection:
@@ -59,22 +61,37 @@ class Connection:
     async def run(self) -> None:
         """Serve until either side closes."""
         self._perform(self._session.open())
-        ends = [asyncio.create_task(work) for work in (self._send(), self._receive(), self._abandon())]
-        ticker = asyncio.create_task(self._tick())
+        # The sender ends with a close of ours, the receiver with one of the client's.
+        works = (self._send(), self._receive(), self._tick(), self._abandon())
+        tasks = [asyncio.create_task(work) for work in works]
         try:
-            # The sender ends with a close of ours, the receiver with one of the client's.
-            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 if error := task.exception():
-                    log.error("connection failed", exc_info=error)
+                    log.error("a session broke", exc_info=error)
+                    await self._break()
         finally:
             self._closing = True
             self._ear.close()
             self._perform(self._session.close())
-            for task in (*ends, ticker):
+            for task in tasks:
                 task.cancel()
-            # Answers end by the cancel just sent; nobody is left to hear them.
-            await asyncio.gather(*ends, ticker, *self._tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._end_answers()
+
+    async def _break(self) -> None:
+        """Tell the client that the fault is here."""
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+            async with asyncio.timeout(_CLOSE_GRACE_S):
+                await self._socket.close(1011, "server_error.internal_error")
+
+    async def _end_answers(self) -> None:
+        """They end by the cancel that the session has just asked for; an engine that hangs is left."""
+        if not self._tasks:
+            return
+        _, hung = await asyncio.wait(self._tasks, timeout=_CLOSE_GRACE_S)
+        for task in hung:
+            task.cancel()
 
     async def _receive(self) -> None:
         while True:
@@ -85,6 +102,10 @@ class Connection:
                 self._perform(self._session.receive(text))
             else:
                 self._perform(self._session.receive_binary(message["bytes"]))
+            # Not reading makes the client wait in turn: TCP carries it back. The ear's thread only counts,
+            # it signals nothing, so that it never waits for a loop.
+            while self._ear.behind_s > self._settings.max_unheard_s:  # noqa: ASYNC110
+                await asyncio.sleep(_EAR_PAUSE_S)
 
     async def _send(self) -> None:
         while True:
@@ -99,10 +120,8 @@ class Connection:
                 self._unsent_bytes -= len(frame)
                 await self._socket.send_text(frame)
             except (WebSocketDisconnect, RuntimeError):
-                # The client is gone; the receiver is told so too.
-                if self._socket.client_state is not WebSocketState.CONNECTED:
-                    return
-                raise
+                # What uvicorn and Starlette raise where the client is gone already.
+                return
 
     async def _abandon(self) -> None:
         """Ends the connection some seconds after a close that the client does not take."""
@@ -137,7 +156,8 @@ class Connection:
     def _perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, SendAudio):
-                self._queue(encode_audio(effect))
+                for frame in encode_audio(effect):
+                    self._queue(frame)
             elif isinstance(effect, Send):
                 self._queue(encode(effect.event))
             elif isinstance(effect, Detect):
@@ -184,5 +204,5 @@ class Connection:
 
 def _call(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
     """From the detector's thread into the loop, unless the loop is gone."""
-    if not loop.is_closed():
+    with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(what)

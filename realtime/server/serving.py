@@ -88,7 +88,13 @@ def _listen(settings: ServerSettings) -> socket.socket:
             raise EngineError("invalid_certificate", f"{settings.ssl_certfile}: {error}") from None
     try:
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        return socket.create_server((settings.host, settings.port), family=family, backlog=1024)
+        listener = socket.create_server((settings.host, settings.port), family=family, backlog=1024)
     except OSError as error:
         where = f"{settings.host}:{settings.port}"
         raise EngineError("address_unavailable", f"cannot listen on {where}: {error.strerror}") from None
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Connections inherit it. Without, a client that reads no more keeps its place for ever: no close
+        # can reach it, and what waits for it never drains.
+        milliseconds = int(settings.stalled_s * 1000)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+    return listener

@@ -10,7 +10,10 @@ from pathlib import Path
 class ServerSettings:
     """Where to listen, and how much to take.
 
-    `max_unsent_bytes`: what may wait for a client that reads more slowly than it is spoken to.
+    `max_unsent_bytes`: what may wait for a client that reads more slowly than it is spoken to; more than
+    the longest answer, which is made faster than it plays. `max_unheard_s`: a client whose sound waits
+    that long for voice activity detection is not read until it has been heard. `stalled_s`: a client
+    whose network takes nothing for so long is gone.
     """
 
     host: str = "127.0.0.1"
@@ -20,5 +23,7 @@ class ServerSettings:
     max_sessions: int = 256
     max_session_s: int = 3600
     max_frame_bytes: int = 24 * 1024 * 1024
-    max_unsent_bytes: int = 32 * 1024 * 1024
+    max_unsent_bytes: int = 16 * 1024 * 1024
+    max_unheard_s: float = 60.0
+    stalled_s: float = 60.0
     tick_s: float = 1.0

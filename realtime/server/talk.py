@@ -8,17 +8,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import contextlib
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from realtime.server.playback import Playback
+from realtime.server.playback import RATE, Answer
 
-RATE = 24_000
 _APPEND_MS = 40
 _TRAILING_SILENCE_S = 1.5
 """Silence sent after the recording, so that the server hears the turn end."""
+_PATIENCE_S = 5.0
+"""How long after that a turn may still be found."""
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -78,67 +80,67 @@ def read_recording(path: Path) -> bytes:
 
 
 class Talk:
-    """One question and its answer."""
+    """One recording, the turns that the server finds in it, and their answers."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
         self._question = read_recording(options.recording) if options.recording else b""
         self._begin = time.monotonic()
-        self._speech_end: float | None = None
-        self._committed: float | None = None
-        self._playback = Playback()
-        self._sounds = 0
+        self._spoke_from = 0.0
+        self._silence_ms = 0
+        self._all_asked = False
+        self._speaking = False
+        self._turns = 0
+        self._next = Answer()
+        self._answer: Answer | None = None
+        self._answers: list[Answer] = []
 
     async def hold(self) -> int:
         """Connect, ask, listen to the end; returns the exit code."""
         import openai
 
-        url = (
-            self._options.url.replace("http", "ws", 1)
-            if self._options.url.startswith("http")
-            else self._options.url
-        )
-        base = url.split("?")[0].removesuffix("/").removesuffix("/realtime")
+        base = self._options.url.split("?")[0].removesuffix("/").removesuffix("/realtime")
+        if base.startswith("http"):
+            base = base.replace("http", "ws", 1)
         client = openai.AsyncOpenAI(api_key="none", base_url=base, websocket_base_url=base)
         extra: Any = {"ssl": _any_certificate()} if self._options.insecure else {}
         async with client.realtime.connect(model="chroma", websocket_connection_options=extra) as connection:
-            await connection.session.update(session=self._session())
             asking = asyncio.create_task(self._ask(connection))
-            try:
-                async for event in connection:
-                    if self._hear(event):
-                        break
-                else:
-                    raise _TalkError("the server closed the connection before the answer was whole")
-            finally:
-                asking.cancel()
+            listening = asyncio.create_task(self._listen(connection))
+            done, waiting = await asyncio.wait({asking, listening}, return_when=asyncio.FIRST_EXCEPTION)
+            for task in waiting:
+                task.cancel()
+            for task in done:
+                task.result()
         self._report()
         return 0
 
-    def _session(self) -> Any:
-        audio: dict[str, Any] = {
-            "input": {"turn_detection": None if self._options.manual else {"type": "server_vad"}}
-        }
-        if self._options.voice:
-            audio["output"] = {"voice": self._options.voice}
-        session: dict[str, Any] = {"type": "realtime", "audio": audio}
-        if self._options.instructions is not None:
-            session["instructions"] = self._options.instructions
-        return session
-
     async def _ask(self, connection: Any) -> None:
-        if self._options.text is not None:
-            content = [{"type": "input_text", "text": self._options.text}]
-            await connection.conversation.item.create(
-                item={"type": "message", "role": "user", "content": content}
-            )
-            await connection.response.create()
-            self._committed = self._now()
-            return
+        from websockets.exceptions import ConnectionClosed
+
+        # A connection that ends is the listener's to tell: the server says why before it closes.
+        with contextlib.suppress(ConnectionClosed):
+            await connection.session.update(session=self._session())
+            if self._options.text is None:
+                await self._ask_aloud(connection)
+            else:
+                content = [{"type": "input_text", "text": self._options.text}]
+                item = {"type": "message", "role": "user", "content": content}
+                await connection.conversation.item.create(item=item)
+                await connection.response.create()
+                self._next.asked = self._now()
+            self._all_asked = True
+            if not self._options.manual and self._options.text is None:
+                await asyncio.sleep(_PATIENCE_S)
+                if not self._turns:
+                    raise _TalkError(f"the server heard no speech in {self._options.recording}")
+
+    async def _ask_aloud(self, connection: Any) -> None:
+        self._spoke_from = self._now()
         await self._speak(connection, self._question)
-        self._speech_end = self._now()
         self._log(f"spoke {len(self._question) / 2 / RATE:.1f} s")
         if self._options.manual:
+            self._next.speech_end = self._now()
             await connection.input_audio_buffer.commit()
             await connection.response.create()
         else:
@@ -153,60 +155,86 @@ class Talk:
             await connection.input_audio_buffer.append(audio=audio)
             await asyncio.sleep(max(0.0, begin + (sent + step) / 2 / RATE - time.monotonic()))
 
-    def _hear(self, event: Any) -> bool:
-        """Take one server event; True at the end of the answer."""
+    def _session(self) -> Any:
+        turns = None if self._options.manual else {"type": "server_vad"}
+        audio: dict[str, Any] = {"input": {"turn_detection": turns}}
+        if self._options.voice:
+            audio["output"] = {"voice": self._options.voice}
+        session: dict[str, Any] = {"type": "realtime", "audio": audio}
+        if self._options.instructions is not None:
+            session["instructions"] = self._options.instructions
+        return session
+
+    async def _listen(self, connection: Any) -> None:
+        async for event in connection:
+            self._hear(event)
+            idle = self._answer is None and not self._speaking
+            if self._all_asked and idle and self._answers:
+                return
+        raise _TalkError("the server closed the connection before the answer was whole")
+
+    def _hear(self, event: Any) -> None:
         kind = event.type
-        if kind == "response.output_audio.delta":
-            pcm = base64.b64decode(event.delta)
-            if not self._playback.pcm:
-                self._log("response.output_audio.delta: first sound")
-            self._playback.add(self._now(), pcm)
-            self._sounds += 1
-            return False
-        if kind == "response.output_audio.done":
-            self._log(f"{kind}: {self._sounds} deltas, {self._playback.seconds:.2f} s of sound")
-        elif kind.endswith("transcript.delta") or kind.endswith("text.delta"):
-            self._log(f"{kind}: {event.delta!r}")
-        elif kind == "error":
+        if kind == "error":
             raise _TalkError(f"the server says: {event.error.message}")
+        if kind.endswith(".delta"):
+            self._hear_delta(event)
+            return
+        note = ""
+        if kind == "session.updated":
+            turns = event.session.audio.input.turn_detection
+            self._silence_ms = turns.silence_duration_ms if turns else 0
+        elif kind == "input_audio_buffer.speech_started":
+            self._speaking = True
+            self._turns += 1
+            note = f"at {event.audio_start_ms} ms"
+        elif kind == "input_audio_buffer.speech_stopped":
+            self._speaking = False
+            # Sent at real-time pace, so a place in the sound is a time.
+            self._next.speech_end = self._spoke_from + (event.audio_end_ms - self._silence_ms) / 1000
+            note = f"at {event.audio_end_ms} ms"
+        elif kind == "input_audio_buffer.committed":
+            self._next.asked = self._now()
+        elif kind == "response.created":
+            self._answer, self._next = self._next, Answer()
+        elif kind in ("response.output_audio_transcript.done", "response.output_text.done"):
+            note = repr(event.transcript if "transcript" in kind else event.text)
+        elif kind == "response.output_audio.done" and self._answer:
+            played = self._answer.playback
+            note = f"{played.deltas} deltas, {played.seconds:.2f} s of sound"
         elif kind == "response.done":
-            status = event.response.status
-            details = event.response.status_details
-            self._log(f"{kind}: {status}, {event.response.usage.total_tokens} tokens")
-            if status == "failed":
-                raise _TalkError(
-                    f"the response failed: {details.error.message if details.error else 'no reason'}"
-                )
-            # A barge-in by the rest of the recording is followed by the answer to all of it.
-            return status != "cancelled"
-        else:
-            self._log(kind)
-            if kind == "input_audio_buffer.committed":
-                self._committed = self._now()
-        return False
+            note = self._finish(event.response)
+        self._log(f"{kind}  {note}".rstrip())
+
+    def _hear_delta(self, event: Any) -> None:
+        """Deltas are many: the first of each kind is told, the rest counted."""
+        first = False
+        if self._answer is not None and event.type == "response.output_audio.delta":
+            first = self._answer.playback.first is None
+            self._answer.playback.add(self._now(), base64.b64decode(event.delta))
+        elif self._answer is not None:
+            first, self._answer.words = not self._answer.words, True
+        if first:
+            self._log(f"{event.type}  (first)")
+
+    def _finish(self, response: Any) -> str:
+        if response.status == "failed":
+            error = response.status_details.error if response.status_details else None
+            raise _TalkError(f"the response failed: {error.message if error else 'no reason given'}")
+        if self._answer is not None:
+            self._answers.append(self._answer)
+        self._answer = None
+        return f"{response.status}, {response.usage.total_tokens if response.usage else 0} tokens"
 
     def _report(self) -> None:
-        first = self._playback.first
-        if first is None:
-            print("\nThe answer has no sound.")
-            return
-        print()
-        if self._speech_end is not None:
-            print(f"end of speech to first sound  {(first - self._speech_end) * 1000:7.0f} ms")
-        if self._committed is not None:
-            print(f"commit to first sound         {(first - self._committed) * 1000:7.0f} ms")
-        seconds, took, gaps = self._playback.seconds, self._playback.took, self._playback.gaps
-        print(f"answer                        {seconds:7.2f} s of sound in {took:.2f} s")
-        print(f"real-time factor              {took / seconds:7.2f}")
-        print(
-            f"gaps a listener hears         {len(gaps):7d}"
-            + (f", longest {max(gaps) * 1000:.0f} ms" if gaps else "")
-        )
-        if self._options.out:
+        for answer in self._answers:
+            print("", *answer.report(), sep="\n")
+        sound = b"".join(answer.playback.pcm for answer in self._answers)
+        if self._options.out and sound:
             import numpy as np
             import soundfile
 
-            soundfile.write(self._options.out, np.frombuffer(self._playback.pcm, "<i2"), RATE)
+            soundfile.write(self._options.out, np.frombuffer(sound, "<i2"), RATE)
             print(f"saved                         {self._options.out}")
 
     def _now(self) -> float:

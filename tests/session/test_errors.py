@@ -1,0 +1,275 @@
+"""Every client event and its wrong forms: one error that names what was wrong; the session lives on."""
+
+import base64
+import json
+
+import pytest
+from driving import ANSWER, Driver, types
+
+MISSING, TYPE, VALUE, UNSUPPORTED = (
+    "missing_required_parameter",
+    "invalid_type",
+    "invalid_value",
+    "unsupported_value",
+)
+
+
+def session(**fields):
+    return {"session": {"type": "realtime", **fields}}
+
+
+def audio_in(**fields):
+    return session(audio={"input": fields})
+
+
+def audio_out(**fields):
+    return session(audio={"output": fields})
+
+
+def message(*content, role="user", **fields):
+    return {"item": {"type": "message", "role": role, "content": list(content), **fields}}
+
+
+def response(**fields):
+    return {"response": fields}
+
+
+def vad(**fields):
+    return audio_in(turn_detection={"type": "server_vad", **fields})
+
+
+WORDS = {"type": "input_text", "text": "Hi"}
+VAD = "session.audio.input.turn_detection"
+TRUNCATE = {"item_id": "x", "content_index": 0, "audio_end_ms": 0}
+
+TABLE = [
+    ("session.update", {}, MISSING, "session"),
+    ("session.update", {"session": 5}, TYPE, "session"),
+    ("session.update", {"session": {}}, MISSING, "session.type"),
+    ("session.update", {"session": {"type": "transcription"}}, VALUE, "session.type"),
+    ("session.update", session(instructions=5), TYPE, "session.instructions"),
+    ("session.update", session(output_modalities=["audio", "text"]), VALUE, "session.output_modalities"),
+    ("session.update", session(output_modalities=[]), VALUE, "session.output_modalities"),
+    ("session.update", session(output_modalities=["smell"]), VALUE, "session.output_modalities[0]"),
+    ("session.update", session(output_modalities="audio"), TYPE, "session.output_modalities"),
+    ("session.update", session(max_output_tokens=0), "integer_below_min_value", "session.max_output_tokens"),
+    ("session.update", session(max_output_tokens=5000), "integer_above_max_value", "session.max_output_tokens"),
+    ("session.update", session(max_output_tokens="many"), TYPE, "session.max_output_tokens"),
+    ("session.update", session(max_output_tokens=True), TYPE, "session.max_output_tokens"),
+    ("session.update", session(tools={}), TYPE, "session.tools"),
+    ("session.update", session(tools=[{"type": "function", "name": "f"}]), UNSUPPORTED, "session.tools"),
+    ("session.update", session(tool_choice="required"), UNSUPPORTED, "session.tool_choice"),
+    ("session.update", session(tool_choice={"type": "function", "name": "f"}), UNSUPPORTED, "session.tool_choice"),
+    ("session.update", session(truncation={"type": "retention_ratio"}), UNSUPPORTED, "session.truncation"),
+    ("session.update", session(truncation="never"), VALUE, "session.truncation"),
+    ("session.update", session(prompt={"id": "p"}), UNSUPPORTED, "session.prompt"),
+    ("session.update", session(include=["item.input_audio_transcription.logprobs"]), UNSUPPORTED, "session.include"),
+    ("session.update", session(audio=[]), TYPE, "session.audio"),
+    ("session.update", audio_in(format={"type": "audio/pcmu"}), UNSUPPORTED, "session.audio.input.format"),
+    ("session.update", audio_in(format={"type": "mp3"}), VALUE, "session.audio.input.format.type"),
+    ("session.update", audio_in(format={"rate": 16000}), VALUE, "session.audio.input.format.rate"),
+    ("session.update", audio_in(transcription={"model": "whisper-1"}), UNSUPPORTED, "session.audio.input.transcription"),
+    ("session.update", audio_in(noise_reduction={"type": "near_field"}), UNSUPPORTED, "session.audio.input.noise_reduction"),
+    ("session.update", audio_in(turn_detection={"type": "semantic_vad"}), UNSUPPORTED, VAD),
+    ("session.update", audio_in(turn_detection={"type": "none"}), VALUE, f"{VAD}.type"),
+    ("session.update", vad(threshold=1.5), "decimal_above_max_value", f"{VAD}.threshold"),
+    ("session.update", vad(threshold=-1), "decimal_below_min_value", f"{VAD}.threshold"),
+    ("session.update", vad(threshold="high"), TYPE, f"{VAD}.threshold"),
+    ("session.update", vad(prefix_padding_ms=-1), "integer_below_min_value", f"{VAD}.prefix_padding_ms"),
+    ("session.update", vad(silence_duration_ms=1.5), TYPE, f"{VAD}.silence_duration_ms"),
+    ("session.update", vad(silence_duration_ms=10**9), "integer_above_max_value", f"{VAD}.silence_duration_ms"),
+    ("session.update", vad(create_response="yes"), TYPE, f"{VAD}.create_response"),
+    ("session.update", vad(idle_timeout_ms=6000), UNSUPPORTED, f"{VAD}.idle_timeout_ms"),
+    ("session.update", audio_out(voice="nobody"), VALUE, "session.audio.output.voice"),
+    ("session.update", audio_out(voice=7), TYPE, "session.audio.output.voice"),
+    ("session.update", audio_out(speed=1.2), UNSUPPORTED, "session.audio.output.speed"),
+    ("session.update", audio_out(format={"type": "audio/pcma"}), UNSUPPORTED, "session.audio.output.format"),
+    ("input_audio_buffer.append", {}, MISSING, "audio"),
+    ("input_audio_buffer.append", {"audio": None}, MISSING, "audio"),
+    ("input_audio_buffer.append", {"audio": 5}, TYPE, "audio"),
+    ("input_audio_buffer.append", {"audio": "not base64!"}, VALUE, "audio"),
+    ("input_audio_buffer.append", {"audio": "AAA"}, VALUE, "audio"),
+    ("input_audio_buffer.append", {"audio": "é"}, VALUE, "audio"),
+    ("input_audio_buffer.append", {"audio": "A" * 3000}, VALUE, "audio"),
+    ("input_audio_buffer.commit", {}, "input_audio_buffer_commit_empty", None),
+    ("conversation.item.create", {}, MISSING, "item"),
+    ("conversation.item.create", {"item": "Hi"}, TYPE, "item"),
+    ("conversation.item.create", {"item": {}}, MISSING, "item.type"),
+    ("conversation.item.create", {"item": {"type": "poem"}}, VALUE, "item.type"),
+    ("conversation.item.create", {"item": {"type": "function_call_output"}}, UNSUPPORTED, "item.type"),
+    ("conversation.item.create", {"item": {"type": "mcp_call"}}, UNSUPPORTED, "item.type"),
+    ("conversation.item.create", {"item": {"type": "message"}}, MISSING, "item.role"),
+    ("conversation.item.create", message(WORDS, role="developer"), VALUE, "item.role"),
+    ("conversation.item.create", message(), VALUE, "item.content"),
+    ("conversation.item.create", message("Hi"), TYPE, "item.content[0]"),
+    ("conversation.item.create", message({}), MISSING, "item.content[0].type"),
+    ("conversation.item.create", message({"type": "output_text", "text": "Hi"}), VALUE, "item.content[0].type"),
+    ("conversation.item.create", message(WORDS, {"type": "input_text"}), MISSING, "item.content[1].text"),
+    ("conversation.item.create", message({"type": "input_text", "text": 5}), TYPE, "item.content[0].text"),
+    ("conversation.item.create", message({"type": "input_image", "image_url": "x"}), UNSUPPORTED, "item.content[0].type"),
+    ("conversation.item.create", message({"type": "input_audio"}), MISSING, "item.content[0].audio"),
+    ("conversation.item.create", message({"type": "input_audio", "audio": "?"}), VALUE, "item.content[0].audio"),
+    ("conversation.item.create", message({"type": "input_audio", "audio": "AAAA"}), VALUE, "item.content[0].audio"),
+    ("conversation.item.create", message({"type": "output_audio", "audio": "AAAA"}, role="assistant"), MISSING, "item.content[0].text"),
+    ("conversation.item.create", message(WORDS, id="taken"), "item_create_duplicate_item_id", "item.id"),
+    ("conversation.item.create", message(WORDS, id=5), TYPE, "item.id"),
+    ("conversation.item.create", message(WORDS, id=""), VALUE, "item.id"),
+    ("conversation.item.create", message(WORDS) | {"previous_item_id": "x"}, "item_create_invalid_previous_item_id", "previous_item_id"),
+    ("conversation.item.create", message(WORDS) | {"previous_item_id": 5}, TYPE, "previous_item_id"),
+    ("conversation.item.retrieve", {}, MISSING, "item_id"),
+    ("conversation.item.retrieve", {"item_id": 5}, TYPE, "item_id"),
+    ("conversation.item.retrieve", {"item_id": "x"}, "item_retrieve_invalid_item_id", "item_id"),
+    ("conversation.item.delete", {}, MISSING, "item_id"),
+    ("conversation.item.delete", {"item_id": "x"}, "item_delete_invalid_item_id", None),
+    ("conversation.item.truncate", {}, MISSING, "item_id"),
+    ("conversation.item.truncate", TRUNCATE, "item_truncate_invalid_item_id", "item_id"),
+    ("conversation.item.truncate", TRUNCATE | {"audio_end_ms": -1}, "integer_below_min_value", "audio_end_ms"),
+    ("conversation.item.truncate", TRUNCATE | {"audio_end_ms": 1.5}, TYPE, "audio_end_ms"),
+    ("conversation.item.truncate", TRUNCATE | {"item_id": "taken"}, "unsupported_content_type", "content_index"),
+    ("response.create", {"response": 5}, TYPE, "response"),
+    ("response.create", response(conversation="none"), UNSUPPORTED, "response.conversation"),
+    ("response.create", response(input=[]), UNSUPPORTED, "response.input"),
+    ("response.create", response(tools=[{"type": "function"}]), UNSUPPORTED, "response.tools"),
+    ("response.create", response(tool_choice="required"), UNSUPPORTED, "response.tool_choice"),
+    ("response.create", response(prompt={"id": "p"}), UNSUPPORTED, "response.prompt"),
+    ("response.create", response(max_output_tokens=0), "integer_below_min_value", "response.max_output_tokens"),
+    ("response.create", response(output_modalities=["text", "audio"]), VALUE, "response.output_modalities"),
+    ("response.create", response(instructions=5), TYPE, "response.instructions"),
+    ("response.create", response(metadata={"k": 5}), TYPE, "response.metadata.k"),
+    ("response.create", response(metadata={"k" * 65: "v"}), VALUE, "response.metadata"),
+    ("response.create", response(metadata={str(n): "v" for n in range(17)}), VALUE, "response.metadata"),
+    ("response.create", response(audio={"output": {"voice": "nobody"}}), VALUE, "response.audio.output.voice"),
+    ("response.create", response(audio={"output": {"format": {"type": "audio/pcmu"}}}), UNSUPPORTED, "response.audio.output.format"),
+    ("response.cancel", {}, "response_cancel_not_active", None),
+    ("response.cancel", {"response_id": 5}, TYPE, "response_id"),
+    ("output_audio_buffer.clear", {}, VALUE, "type"),
+    ("conversation.item.created", {}, VALUE, "type"),
+    ("", {}, VALUE, "type"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "fields", "code", "param"), TABLE)
+def test_what_is_wrong_is_named_and_nothing_changes(kind, fields, code, param):
+    driver = Driver(max_append_bytes=1500)
+    driver.send("conversation.item.create", **message(WORDS, id="taken"))
+    before = driver.session._settings.model_dump()
+    error = driver.error(kind, **fields)
+    assert (error["code"], error["param"]) == (code, param)
+    assert error["type"] == "invalid_request_error"
+    assert error["message"]
+    assert driver.session._settings.model_dump() == before
+    assert types(driver.engine(driver.respond(), *ANSWER))[-1] == "response.done", "the session lives on"
+    assert len(driver.requests()[0].messages) == 2, "no item came of it"
+
+
+@pytest.mark.parametrize(
+    ("frame", "code", "param"),
+    [
+        ("", "invalid_json", None),
+        ("{", "invalid_json", None),
+        ('{"type": NaN}', "invalid_json", None),
+        ("[]", "invalid_event", None),
+        ("null", "invalid_event", None),
+        ('"response.create"', "invalid_event", None),
+        ("{}", MISSING, "type"),
+        ('{"type": null}', MISSING, "type"),
+        ('{"type": 5}', VALUE, "type"),
+        ('{"type": {"a": 1}}', VALUE, "type"),
+        ('{"type": "response.create", "event_id": 5}', TYPE, "event_id"),
+        (json.dumps({"type": "response.create", "event_id": "x" * 513}), VALUE, "event_id"),
+        (b"\xff\xfe", "invalid_json", None),
+        ('{"type": "session.update", "session": ' + '{"a":' * 2000 + "1" + "}" * 2001, "invalid_json", None),
+    ],
+)
+def test_frames_that_are_no_events(frame, code, param):
+    driver = Driver()
+    (event,) = driver.do(driver.session.receive(frame))
+    assert (event["error"]["code"], event["error"]["param"]) == (code, param)
+    assert event["error"]["event_id"] is None
+    assert driver.respond()
+
+
+def test_a_binary_frame_is_no_event(driver):
+    (event,) = driver.do(driver.session.receive_binary(b"\0\1"))
+    assert event["error"]["code"] == "invalid_event"
+
+
+def test_a_second_response_names_the_first(driver):
+    running = driver.respond()
+    error = driver.error("response.create")
+    assert error["code"] == "conversation_already_has_active_response"
+    assert running in error["message"]
+    assert types(driver.engine(running, *ANSWER))[-1] == "response.done"
+
+
+def test_cancelling_another_response_is_an_error(driver):
+    running = driver.respond()
+    error = driver.error("response.cancel", response_id="resp_other")
+    assert error["message"].startswith("Cancellation failed")
+    assert types(driver.engine(running, *ANSWER))[-1] == "response.done"
+
+
+def test_a_full_conversation_says_so():
+    driver = Driver(max_items=2)
+    driver.say("One")
+    driver.say("Two")
+    assert driver.error("conversation.item.create", **message(WORDS))["code"] == "conversation_full"
+
+
+def test_a_commit_that_is_too_short_tells_how_long_it_was(driver):
+    driver.configure(turn_detection=None)
+    driver.append(bytes(48 * 40))
+    assert "only has 40.00ms of audio" in driver.error("input_audio_buffer.commit")["message"]
+    driver.append(bytes(48 * 60))
+    assert types(driver.send("input_audio_buffer.commit"))[0] == "input_audio_buffer.committed"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"model": "gpt-realtime", "id": "sess_mine", "object": "realtime.session"},
+        {"temperature": 0.8, "unheard_of": {"a": 1}},
+        {"tracing": "auto"},
+        {"tools": [], "tool_choice": "auto", "truncation": "auto", "max_output_tokens": "inf"},
+        {"instructions": None, "audio": None, "output_modalities": None},
+        {"audio": {"input": None, "output": {"voice": None, "speed": 1}}},
+        {
+            "audio": {
+                "input": {"format": {"type": "audio/pcm"}, "transcription": None, "noise_reduction": None}
+            }
+        },
+    ],
+)
+def test_what_stock_clients_send_is_taken(driver, fields):
+    (updated,) = driver.send("session.update", **session(**fields))
+    assert updated["type"] == "session.updated"
+    assert updated["session"]["model"] == "chroma"
+    assert updated["session"]["audio"]["input"]["format"] == {"type": "audio/pcm", "rate": 24000}
+    assert updated["session"]["instructions"] == driver.config.instructions
+
+
+def test_turn_detection_merges_key_by_key_and_null_clears_it(driver):
+    def detection(value):
+        return driver.configure(turn_detection=value)[0]["session"]["audio"]["input"]["turn_detection"]
+
+    assert detection({"threshold": 0.7})["threshold"] == 0.7
+    later = detection({"type": "server_vad", "silence_duration_ms": 900})
+    assert (later["threshold"], later["silence_duration_ms"], later["prefix_padding_ms"]) == (0.7, 900, 300)
+    assert detection(None) is None
+    assert detection({"type": "server_vad"})["threshold"] == 0.5
+
+
+def test_an_assistants_turns_may_be_replayed_as_words_in_any_spelling(driver):
+    for part in (
+        {"type": "output_text", "text": "Hi"},
+        {"type": "text", "text": "Hi"},
+        {"type": "output_audio", "transcript": "Hi"},
+    ):
+        events = driver.send("conversation.item.create", **message(part, role="assistant"))
+        assert events[0]["item"]["content"] == [{"type": "output_text", "text": "Hi"}]
+
+
+def test_half_a_sample_of_an_item_is_refused_by_length(driver):
+    part = {"type": "input_audio", "audio": base64.b64encode(b"abc").decode()}
+    assert "whole number" in driver.error("conversation.item.create", **message(part))["message"]
