@@ -166,7 +166,8 @@ class Connection:
             elif isinstance(effect, ResetDetector):
                 self._ear.reset(effect.epoch)
             elif isinstance(effect, Start):
-                self._spawn(self._answer(effect.request))
+                if not self._closing:
+                    self._spawn(self._answer(effect.request))
             elif isinstance(effect, Cancel):
                 self._spawn(self._engine.cancel(effect.request_id))
             elif isinstance(effect, Forget):
@@ -187,6 +188,8 @@ class Connection:
 
     def _close(self, close: Close) -> None:
         self._closing = True
+        # Whoever still takes the close may take its time: no answer is made meanwhile.
+        self._perform(self._session.close())
         self._closed.set()
         self._unsent.append(close)
         self._to_send.set()

@@ -38,9 +38,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(options: argparse.Namespace) -> int:
     """Serve until stopped; returns the exit code."""
-    if wrong := _usage_error(options):
-        print(f"chroma-realtime serve: {wrong}", file=sys.stderr)
-        return 2
     # Imported here, so that the other commands need not wait for a web server and a detector.
     from engine.factory import create
     from realtime.server.serving import Serving
@@ -55,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
         max_sessions=options.max_sessions,
     )
     try:
+        _check(options)
         engine = create(
             EngineSettings(
                 model=options.model,
@@ -76,8 +74,8 @@ def run(options: argparse.Namespace) -> int:
         return 1
 
 
-def _usage_error(options: argparse.Namespace) -> str | None:
-    """The first setting that cannot be, in one line."""
+def _check(options: argparse.Namespace) -> None:
+    """Raises EngineError for a setting that cannot be."""
     wrong = [
         (options.slots < 1, "--slots must be at least 1"),
         (options.max_sessions < 1, "--max-sessions must be at least 1"),
@@ -87,4 +85,6 @@ def _usage_error(options: argparse.Namespace) -> str | None:
         (not 0 <= options.port <= 65535, "--port must be between 0 and 65535"),
         (bool(options.ssl_keyfile) and not options.ssl_certfile, "--ssl-keyfile needs --ssl-certfile"),
     ]
-    return next((message for broken, message in wrong if broken), None)
+    for broken, message in wrong:
+        if broken:
+            raise EngineError("invalid_setting", message)

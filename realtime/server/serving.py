@@ -8,12 +8,32 @@ import ssl
 import sys
 
 import uvicorn
+from starlette.applications import Starlette
 
 from engine import Engine, EngineError
 from realtime.server.app import Gateway, create_app
 from realtime.server.settings import ServerSettings
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def server_config(app: Starlette, settings: ServerSettings) -> uvicorn.Config:
+    """How uvicorn serves the app."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        ws="websockets-sansio",
+        ws_max_size=settings.max_frame_bytes,
+        # Speech does not deflate, and each session would pay for its window.
+        ws_per_message_deflate=False,
+        ssl_certfile=settings.ssl_certfile,
+        ssl_keyfile=settings.ssl_keyfile,
+        timeout_graceful_shutdown=5,
+        log_config=None,
+        log_level="warning",
+    )
 
 
 class Serving:
@@ -25,21 +45,7 @@ class Serving:
         gateway = Gateway(engine, settings, on_ready=self._tell_ready, on_failure=self._fail)
         self._model = gateway.model
         self._socket = _listen(settings)
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                create_app(gateway),
-                loop="uvloop",
-                ws="websockets-sansio",
-                ws_max_size=settings.max_frame_bytes,
-                # Speech does not deflate, and each session would pay for its window.
-                ws_per_message_deflate=False,
-                ssl_certfile=settings.ssl_certfile,
-                ssl_keyfile=settings.ssl_keyfile,
-                timeout_graceful_shutdown=5,
-                log_config=None,
-                log_level="warning",
-            )
-        )
+        self._server = uvicorn.Server(server_config(create_app(gateway), settings))
 
     @property
     def address(self) -> str:
@@ -65,6 +71,10 @@ class Serving:
             print(f"chroma-realtime: {self._failure}", file=sys.stderr)
         return 1 if self._failure else 0
 
+    def stop(self) -> None:
+        """End `run`, from any thread: sessions are closed with 1012, then the engine is."""
+        self._server.should_exit = True
+
     def _tell_ready(self) -> None:
         print(
             f"Ready: {self.address}/v1/realtime speaks {self._model}.\n"
@@ -75,7 +85,7 @@ class Serving:
 
     def _fail(self, message: str) -> None:
         self._failure = message
-        self._server.should_exit = True
+        self.stop()
 
 
 def _listen(settings: ServerSettings) -> socket.socket:

@@ -33,7 +33,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--voice", help="voice of the answer")
     parser.add_argument("--instructions", help="system prompt")
     parser.add_argument("--manual", action="store_true", help="commit by hand: no voice activity detection")
-    parser.add_argument("--timeout", type=float, default=120.0, help="seconds to wait for the answer")
+    parser.add_argument("--timeout", type=float, default=120.0, help="seconds to wait after the recording")
     parser.add_argument("--insecure", action="store_true", help="accept any certificate of a wss:// server")
     parser.set_defaults(func=run)
 
@@ -47,7 +47,8 @@ def run(options: argparse.Namespace) -> int:
         print("talk: give a recording, or words with --text", file=sys.stderr)
         return 2
     try:
-        return asyncio.run(asyncio.wait_for(Talk(options).hold(), options.timeout))
+        talk = Talk(options)
+        return asyncio.run(asyncio.wait_for(talk.hold(), talk.seconds + options.timeout))
     except TimeoutError:
         print(f"talk: no whole answer within {options.timeout:g} seconds", file=sys.stderr)
     except _TalkError as error:
@@ -89,15 +90,22 @@ class Talk:
         self._spoke_from = 0.0
         self._silence_ms = 0
         self._all_asked = False
-        self._speaking = False
+        self._owed = False
+        self._over = asyncio.Event()
         self._turns = 0
         self._next = Answer()
         self._answer: Answer | None = None
         self._answers: list[Answer] = []
 
+    @property
+    def seconds(self) -> float:
+        """Length of the recording."""
+        return len(self._question) / 2 / RATE
+
     async def hold(self) -> int:
         """Connect, ask, listen to the end; returns the exit code."""
         import openai
+        from websockets.exceptions import ConnectionClosed
 
         base = self._options.url.split("?")[0].removesuffix("/").removesuffix("/realtime")
         if base.startswith("http"):
@@ -107,38 +115,43 @@ class Talk:
         async with client.realtime.connect(model="chroma", websocket_connection_options=extra) as connection:
             asking = asyncio.create_task(self._ask(connection))
             listening = asyncio.create_task(self._listen(connection))
-            done, waiting = await asyncio.wait({asking, listening}, return_when=asyncio.FIRST_EXCEPTION)
-            for task in waiting:
-                task.cancel()
-            for task in done:
-                task.result()
+            try:
+                await asyncio.wait({asking, listening}, return_when=asyncio.FIRST_COMPLETED)
+                if asking.done() and not isinstance(asking.exception(), ConnectionClosed):
+                    asking.result()
+                else:
+                    # A server that closes the connection says why before.
+                    await listening
+            finally:
+                asking.cancel()
+                listening.cancel()
         self._report()
         return 0
 
     async def _ask(self, connection: Any) -> None:
-        from websockets.exceptions import ConnectionClosed
-
-        # A connection that ends is the listener's to tell: the server says why before it closes.
-        with contextlib.suppress(ConnectionClosed):
-            await connection.session.update(session=self._session())
-            if self._options.text is None:
-                await self._ask_aloud(connection)
-            else:
-                content = [{"type": "input_text", "text": self._options.text}]
-                item = {"type": "message", "role": "user", "content": content}
-                await connection.conversation.item.create(item=item)
-                await connection.response.create()
-                self._next.asked = self._now()
-            self._all_asked = True
-            if not self._options.manual and self._options.text is None:
-                await asyncio.sleep(_PATIENCE_S)
-                if not self._turns:
-                    raise _TalkError(f"the server heard no speech in {self._options.recording}")
+        """Ask everything, and wait until it is answered."""
+        await connection.session.update(session=self._session())
+        if self._options.text is None:
+            await self._ask_aloud(connection)
+        else:
+            content = [{"type": "input_text", "text": self._options.text}]
+            item = {"type": "message", "role": "user", "content": content}
+            await connection.conversation.item.create(item=item)
+            await connection.response.create()
+            self._next.asked = self._now()
+        self._all_asked = True
+        self._settle()
+        if self._options.text is None and not self._options.manual:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), _PATIENCE_S)
+            if not self._turns:
+                raise _TalkError(f"the server heard no speech in {self._options.recording}")
+        await self._over.wait()
 
     async def _ask_aloud(self, connection: Any) -> None:
         self._spoke_from = self._now()
         await self._speak(connection, self._question)
-        self._log(f"spoke {len(self._question) / 2 / RATE:.1f} s")
+        self._log(f"spoke {self.seconds:.1f} s")
         if self._options.manual:
             self._next.speech_end = self._now()
             await connection.input_audio_buffer.commit()
@@ -168,10 +181,13 @@ class Talk:
     async def _listen(self, connection: Any) -> None:
         async for event in connection:
             self._hear(event)
-            idle = self._answer is None and not self._speaking
-            if self._all_asked and idle and self._answers:
-                return
+            self._settle()
         raise _TalkError("the server closed the connection before the answer was whole")
+
+    def _settle(self) -> None:
+        """It is over once all is asked, and whatever was taken as a turn has its answer."""
+        if self._all_asked and self._answers and self._answer is None and not self._owed:
+            self._over.set()
 
     def _hear(self, event: Any) -> None:
         kind = event.type
@@ -185,18 +201,17 @@ class Talk:
             turns = event.session.audio.input.turn_detection
             self._silence_ms = turns.silence_duration_ms if turns else 0
         elif kind == "input_audio_buffer.speech_started":
-            self._speaking = True
+            self._owed = True
             self._turns += 1
             note = f"at {event.audio_start_ms} ms"
         elif kind == "input_audio_buffer.speech_stopped":
-            self._speaking = False
             # Sent at real-time pace, so a place in the sound is a time.
             self._next.speech_end = self._spoke_from + (event.audio_end_ms - self._silence_ms) / 1000
             note = f"at {event.audio_end_ms} ms"
         elif kind == "input_audio_buffer.committed":
             self._next.asked = self._now()
         elif kind == "response.created":
-            self._answer, self._next = self._next, Answer()
+            self._answer, self._next, self._owed = self._next, Answer(), False
         elif kind in ("response.output_audio_transcript.done", "response.output_text.done"):
             note = repr(event.transcript if "transcript" in kind else event.text)
         elif kind == "response.output_audio.done" and self._answer:
@@ -204,7 +219,7 @@ class Talk:
             note = f"{played.deltas} deltas, {played.seconds:.2f} s of sound"
         elif kind == "response.done":
             note = self._finish(event.response)
-        self._log(f"{kind}  {note}".rstrip())
+        self._log(f"{kind}: {note}" if note else kind)
 
     def _hear_delta(self, event: Any) -> None:
         """Deltas are many: the first of each kind is told, the rest counted."""
@@ -215,7 +230,7 @@ class Talk:
         elif self._answer is not None:
             first, self._answer.words = not self._answer.words, True
         if first:
-            self._log(f"{event.type}  (first)")
+            self._log(f"{event.type}: the first")
 
     def _finish(self, response: Any) -> str:
         if response.status == "failed":
