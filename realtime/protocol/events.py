@@ -13,7 +13,7 @@ from pydantic import Field
 
 from realtime.protocol.errors import ProtocolError
 from realtime.protocol.response_object import ResponseObject
-from realtime.protocol.validation import Int, Str, Wire
+from realtime.protocol.validation import Int, Str, Wire, kind_of
 
 LONGEST_EVENT_ID = 512
 
@@ -57,10 +57,6 @@ class ResponseCancel(Wire):
     response_id: Str | None = None
 
 
-class Empty(Wire):
-    """An event that holds nothing but its type."""
-
-
 def parse(frame: str | bytes) -> dict[str, Any]:
     """One text frame to one event object.
 
@@ -72,7 +68,9 @@ def parse(frame: str | bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         raise ProtocolError("invalid_json", f"The frame is not valid JSON: {error}.") from None
     if not isinstance(event, dict):
-        raise ProtocolError("invalid_event", "An event is a JSON object with a 'type'.")
+        raise ProtocolError(
+            "invalid_event", f"An event is a JSON object with a 'type', but {kind_of(event)} came."
+        )
     return event
 
 

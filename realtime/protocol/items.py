@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from realtime.protocol.errors import ProtocolError, unsupported
 from realtime.protocol.events import decode_audio
-from realtime.protocol.validation import Str, Wire, check
+from realtime.protocol.validation import Str, Wire, check, kind_of, show
 
 Role = Literal["system", "user", "assistant"]
 
@@ -71,11 +71,11 @@ def read_item(item: dict[str, Any], max_audio_bytes: int) -> NewItem:
         raise ProtocolError(
             "missing_required_parameter", "Missing required parameter: 'item.type'.", "item.type"
         )
-    if kind in _NOT_YET:
+    if isinstance(kind, str) and kind in _NOT_YET:
         raise unsupported("item.type", f"{_NOT_YET[kind]}; create message items.")
     if kind != "message":
         raise ProtocolError(
-            "invalid_value", f"Invalid value: {kind!r}. Supported values are: 'message'.", "item.type"
+            "invalid_value", f"Invalid value: {show(kind)}. Supported values are: 'message'.", "item.type"
         )
     message = check(_Message, item, "item")
     if message.id == "" or len(message.id or "") > 512:
@@ -100,21 +100,38 @@ def _read_part(part: dict[str, Any], role: Role, at: str, max_audio_bytes: int) 
                 f"{at}.audio",
             )
         transcript = part.get("transcript")
-        return NewAudio(pcm, transcript if isinstance(transcript, str) else None)
+        if transcript is not None and not isinstance(transcript, str):
+            raise _no_string(f"{at}.transcript", transcript)
+        return NewAudio(pcm, transcript)
     if kind == "input_image":
         raise unsupported(f"{at}.type", "this model does not see: send input_text or input_audio.")
     if kind not in _TEXT_TYPES[role]:
         allowed = f"'{_TEXT_TYPES[role][0]}'" + (" and 'input_audio'" if role == "user" else "")
+        wrong = (
+            f"Invalid value: {show(kind)}" if kind is not None else f"Missing required parameter: '{at}.type'"
+        )
         raise ProtocolError(
             "missing_required_parameter" if kind is None else "invalid_value",
-            f"Invalid content of a {role} message: {kind!r}. Supported values are: {allowed}.",
+            f"{wrong}. Supported values in a {role} message are: {allowed}.",
             f"{at}.type",
         )
-    key = "transcript" if kind in ("output_audio", "audio") else "text"
-    text = part.get(key)
-    if not isinstance(text, str):
+    text = part.get("text")
+    if text is None and kind in ("output_audio", "audio"):
+        text = part.get("transcript")
+    if text is None:
         # The live service asks for the words of an assistant's sound under this name too.
-        wrong = "missing_required_parameter" if text is None else "invalid_type"
         param = f"{at}.text"
-        raise ProtocolError(wrong, f"Missing required parameter: '{param}', a string.", param)
+        raise ProtocolError(
+            "missing_required_parameter", f"Missing required parameter: '{param}', a string.", param
+        )
+    if not isinstance(text, str):
+        raise _no_string(f"{at}.text", text)
     return NewText(text)
+
+
+def _no_string(param: str, given: Any) -> ProtocolError:
+    return ProtocolError(
+        "invalid_type",
+        f"Invalid type for '{param}': expected a string, but got {kind_of(given)} instead.",
+        param,
+    )

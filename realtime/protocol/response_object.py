@@ -2,81 +2,76 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import field_validator
+from pydantic import AfterValidator, BeforeValidator
 
-from realtime.protocol.session_object import (
-    Audio,
+from realtime.protocol.validation import Str, Wire, refuse
+from realtime.protocol.values import (
+    Format,
     MaxTokens,
     Modalities,
-    max_tokens,
-    no_tool_choice,
-    no_tools,
-    only_null,
+    NoPrompt,
+    ToolChoice,
+    Tools,
+    VoiceName,
+    not_yet,
 )
-from realtime.protocol.validation import Str, Wire, refuse
+
+_MOST_PAIRS, _LONGEST_KEY, _LONGEST_VALUE = 16, 64, 512
+
+
+def _in_band(value: Any) -> Any:
+    if value == "none":
+        raise refuse(
+            "unsupported_value", "out-of-band responses are not available on this server yet; use 'auto'"
+        )
+    return value
+
+
+def _small(value: dict[str, str] | None) -> dict[str, str] | None:
+    for key, text in (value or {}).items():
+        if len(key) > _LONGEST_KEY or len(text) > _LONGEST_VALUE:
+            raise refuse(
+                "invalid_value",
+                f"a key holds at most {_LONGEST_KEY} characters, a value at most {_LONGEST_VALUE}",
+            )
+    if len(value or {}) > _MOST_PAIRS:
+        raise refuse("invalid_value", f"metadata holds at most {_MOST_PAIRS} pairs")
+    return value
+
+
+class ResponseOutput(Wire):
+    """How this one answer sounds."""
+
+    format: Format | None = None
+    voice: VoiceName | None = None
+
+
+class ResponseAudio(Wire):
+    """The sound of one answer."""
+
+    output: ResponseOutput | None = None
 
 
 class ResponseObject(Wire):
-    """The `response` of a `response.create`: each field overrides the session's for one answer."""
+    """The `response` of a `response.create`: each field overrides the session's for one answer, null and
+    what is left out mean the session's own."""
 
-    conversation: Str | None = None
-    input: None = None
+    conversation: Annotated[Str | None, BeforeValidator(_in_band)] = None
+    input: Annotated[
+        None, not_yet("a response's own input is not available on this server yet; create items instead")
+    ] = None
     instructions: Str | None = None
     output_modalities: Modalities | None = None
     max_output_tokens: MaxTokens | None = None
-    metadata: dict[Str, Str] | None = None
-    tools: list[Any] | None = None
-    tool_choice: Str | None = None
-    prompt: None = None
-    audio: Audio = Audio()
+    metadata: Annotated[dict[Str, Str] | None, AfterValidator(_small)] = None
+    tools: Tools | None = None
+    tool_choice: ToolChoice | None = None
+    prompt: NoPrompt = None
+    audio: ResponseAudio | None = None
 
-    @field_validator("audio", mode="before")
-    @classmethod
-    def _no_null(cls, value: Any) -> Any:
-        return Audio() if value is None else value
-
-    @field_validator("conversation", mode="before")
-    @classmethod
-    def _default_conversation(cls, value: Any) -> Any:
-        if value == "none":
-            raise refuse("unsupported_value", "out-of-band responses are not available on this server yet")
-        return value
-
-    @field_validator("input", mode="before")
-    @classmethod
-    def _no_input(cls, value: Any) -> None:
-        only_null(value, "a response's own input is not available on this server yet; create items instead")
-
-    @field_validator("max_output_tokens", mode="before")
-    @classmethod
-    def _max_tokens(cls, value: Any) -> Any:
-        return None if value is None else max_tokens(value)
-
-    @field_validator("tools", mode="before")
-    @classmethod
-    def _no_tools(cls, value: Any) -> Any:
-        return None if value is None else no_tools(value)
-
-    @field_validator("tool_choice", mode="before")
-    @classmethod
-    def _no_tool_choice(cls, value: Any) -> Any:
-        return None if value is None else no_tool_choice(value)
-
-    @field_validator("prompt", mode="before")
-    @classmethod
-    def _no_prompt(cls, value: Any) -> None:
-        only_null(value, "stored prompts are not available on this server; use instructions")
-
-    @field_validator("metadata")
-    @classmethod
-    def _small(cls, value: dict[str, str] | None) -> dict[str, str] | None:
-        for key, text in (value or {}).items():
-            if len(key) > 64 or len(text) > 512:
-                raise refuse(
-                    "invalid_value", "A metadata key holds at most 64 characters, a value at most 512."
-                )
-        if len(value or {}) > 16:
-            raise refuse("invalid_value", "Metadata holds at most 16 pairs.")
-        return value
+    @property
+    def voice(self) -> str | None:
+        """The voice asked for, None where the session's holds."""
+        return self.audio.output.voice if self.audio and self.audio.output else None

@@ -30,6 +30,10 @@ _LIMITS = {
 }
 
 
+_LONGEST_SHOWN = 100
+_LONGEST_PATH = 200
+
+
 def refuse(code: str, message: str) -> PydanticCustomError:
     """An error of our own for a validator to raise. Braces are pydantic's, so they are doubled."""
     return PydanticCustomError(code, message.replace("{", "{{").replace("}", "}}"))
@@ -55,7 +59,7 @@ def _translate(found: Any, at: str) -> ProtocolError:
     if kind == "literal_error":
         return ProtocolError(
             "invalid_value",
-            f"Invalid value: {_show(given)}. Supported values are: {context['expected']}.",
+            f"Invalid value: {show(given)}. Supported values are: {context['expected']}.",
             param,
         )
     if kind in _LIMITS:
@@ -64,19 +68,18 @@ def _translate(found: Any, at: str) -> ProtocolError:
         return ProtocolError(
             f"{number}_{suffix}",
             f"Invalid '{param}': {number} {suffix.replace('_', ' ')}. Expected a value of {word}"
-            f" {context[key]}, but got {_show(given)} instead.",
+            f" {context[key]}, but got {show(given)} instead.",
             param,
         )
-    if kind in ("string_too_long", "too_long", "too_short", "string_too_short"):
-        return ProtocolError("invalid_value", f"Invalid '{param}': {found['msg']}.", param)
     if kind.endswith(("_type", "_parsing", "_from_float")):
         return ProtocolError(
             "invalid_type",
-            f"Invalid type for '{param}': {_expected(found['msg'])}, but got {_kind(given)} instead.",
+            f"Invalid type for '{param}': {_expected(found['msg'])}, but got {kind_of(given)} instead.",
             param,
         )
     # Our own validators name their code themselves.
-    return ProtocolError(kind, found["msg"], param)
+    wrong = "Unsupported" if kind == "unsupported_value" else "Invalid"
+    return ProtocolError(kind, f"{wrong} '{param}': {found['msg']}.", param)
 
 
 def _path(at: str, location: tuple[int | str, ...]) -> str:
@@ -86,18 +89,27 @@ def _path(at: str, location: tuple[int | str, ...]) -> str:
             path += f"[{step}]"
         else:
             path += f".{step}" if path else step
-    return path
+    return path if len(path) <= _LONGEST_PATH else path[: _LONGEST_PATH - 1] + "…"
 
 
 def _expected(message: str) -> str:
-    return message.replace("Input should be", "expected").replace("dictionary", "object")
+    """pydantic's "Input should be a valid dictionary or instance of Audio", in the words of JSON."""
+    expected = message.partition(" or instance of ")[0].replace("Input should be", "expected").rstrip(".")
+    for python, json in (("a valid dictionary", "an object"), ("a valid list", "an array"), ("valid ", "")):
+        expected = expected.replace(python, json)
+    return expected.replace("a integer", "an integer")
 
 
-def _show(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 100 else text[:97] + "…"
+def show(value: Any) -> str:
+    """What was given, short enough to be repeated in an error: a client may send megabytes."""
+    if isinstance(value, (dict, list)):
+        return kind_of(value)
+    if isinstance(value, str) and len(value) > _LONGEST_SHOWN:
+        value = value[: _LONGEST_SHOWN - 1] + "…"
+    return repr(value)
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """The JSON type of a value, with its article."""
     names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
     return names.get(type(value), "a number")

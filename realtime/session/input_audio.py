@@ -6,7 +6,8 @@ from __future__ import annotations
 class InputAudioBuffer:
     """Samples from `start` up to `end`, counted over all sound appended in the session.
 
-    An odd byte waits for its other half in the next append. Sound leaves at the front alone.
+    An odd byte waits for its other half in the next append, until a commit or a clear by the client. Sound
+    leaves at the front alone.
     """
 
     def __init__(self) -> None:
@@ -40,7 +41,10 @@ class InputAudioBuffer:
         del self._data[: count * 2]
         self.start += count
 
-    def clear(self) -> None:
-        """Forget everything, half a sample too."""
-        self.drop(self.end)
+    def peek(self) -> bytes:
+        """Everything, left where it is."""
+        return bytes(self._data)
+
+    def drop_half(self) -> None:
+        """Forget half a sample: what the client appends next begins a new one."""
         self._half = b""

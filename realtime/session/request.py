@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from engine import Message, Request, Text
 from realtime.protocol.response_object import ResponseObject
 from realtime.protocol.session_object import SessionObject
@@ -15,7 +13,7 @@ def response_settings(asked: ResponseObject, session: SessionObject) -> Response
     """The session's settings with the request's own over them."""
     return ResponseSettings(
         modality=(asked.output_modalities or session.output_modalities)[0],
-        voice=asked.audio.output.voice or session.audio.output.voice,
+        voice=asked.voice or session.audio.output.voice,
         max_output_tokens=asked.max_output_tokens or session.max_output_tokens,
         metadata=asked.metadata,
         instructions=session.instructions if asked.instructions is None else asked.instructions,
@@ -23,12 +21,9 @@ def response_settings(asked: ResponseObject, session: SessionObject) -> Response
 
 
 def answer_request(
-    response_id: str, settings: ResponseSettings, conversation: Conversation, voices: Collection[str]
+    response_id: str, settings: ResponseSettings, conversation: Conversation, voice: str | None
 ) -> Request:
-    """One answer to the whole conversation, in the engine's words.
-
-    A stock voice of OpenAI's that is not installed means the default voice.
-    """
+    """One answer to the whole conversation, in the engine's words; `voice` None is its own default."""
     messages = conversation.messages()
     if settings.instructions:
         messages = (Message("system", (Text(settings.instructions),)), *messages)
@@ -36,7 +31,7 @@ def answer_request(
     return Request(
         id=response_id,
         messages=messages,
-        voice=settings.voice if settings.voice in voices else None,
+        voice=voice,
         speak=settings.modality == "audio",
         max_tokens=None if limit == "inf" else limit,
     )

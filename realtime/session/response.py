@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from engine import Usage
-from realtime.session.conversation import Content, Conversation, Item
+from realtime.protocol.ids import Ids
+from realtime.session.conversation import Conversation
 from realtime.session.effects import Effect, Send, SendAudio
+from realtime.session.item import Content, Item
 
 Status = Literal["in_progress", "completed", "cancelled", "incomplete", "failed"]
 _FRAME_BYTES = 1920 * 2
@@ -61,24 +63,25 @@ class Response:
 
     def __init__(
         self,
-        response_id: str,
-        item_id: str,
         settings: ResponseSettings,
         conversation: Conversation,
         conversation_id: str,
+        new_id: Ids,
         make: Make,
     ) -> None:
-        self.id = response_id
+        self.id = new_id("resp")
         self.settings = settings
         self.status: Status = "in_progress"
         self._usage = Usage()
         self._conversation = conversation
         self._conversation_id = conversation_id
         self._make = make
-        self._item_id = item_id
+        self._new_id = new_id
+        self._item_id = new_id("item")
         self._item: Item | None = None
         self._previous: str | None = None
         self._text = ""
+        self._sound_bytes = 0
 
     @property
     def active(self) -> bool:
@@ -103,8 +106,7 @@ class Response:
         effects = self._open()
         self._text += delta
         part = self._part()
-        if not part.cut:
-            part.text = self._text
+        part.text = self._text
         kind = "response.output_audio_transcript.delta" if part.spoken else "response.output_text.delta"
         return [*effects, self._make(kind, **self._where(), delta=delta)]
 
@@ -113,14 +115,10 @@ class Response:
         if not self.active or not pcm or self.settings.modality == "text":
             return []
         effects = self._open()
-        self._usage = replace(
-            self._usage, output_audio_tokens=self._usage.output_audio_tokens + len(pcm) // _FRAME_BYTES
-        )
-        part = self._part()
-        if not part.cut:
-            part.pcm += pcm
-        event_id = self._make("").event["event_id"]
-        return [*effects, SendAudio(event_id, self.id, self._item_id, 0, 0, pcm)]
+        self._sound_bytes += len(pcm)
+        self._usage = replace(self._usage, output_audio_tokens=-(-self._sound_bytes // _FRAME_BYTES))
+        self._part().add_sound(pcm)
+        return [*effects, SendAudio(self._new_id("event"), self.id, self._item_id, 0, 0, pcm)]
 
     def finish(
         self,
@@ -150,7 +148,7 @@ class Response:
         if self._item:
             return []
         spoken = self.settings.modality == "audio"
-        content = Content("output_audio" if spoken else "output_text", text="")
+        content = Content("output_audio" if spoken else "output_text", "", bytearray(), whole=False)
         self._item = Item(self._item_id, "assistant", [], status="in_progress")
         self._previous = self._conversation.add(self._item)
         shown = self._item.describe()
@@ -165,7 +163,8 @@ class Response:
     def _close(self) -> list[Effect]:
         assert self._item is not None
         part = self._part()
-        self._item.status = "completed" if self.status == "completed" else "incomplete"
+        part.whole = self.status == "completed"
+        self._item.status = "completed" if part.whole else "incomplete"
         effects: list[Effect] = []
         if part.spoken:
             done = {"type": "audio", "transcript": self._text}

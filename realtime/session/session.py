@@ -11,16 +11,16 @@ from typing import Any
 
 import engine
 from engine import AudioDelta, Started, TextDelta
-from realtime.protocol import events, session_object
+from realtime.protocol import events, session_object, values
 from realtime.protocol.errors import ProtocolError
 from realtime.protocol.ids import Ids, random_id
-from realtime.protocol.items import NewAudio, read_item
 from realtime.protocol.response_object import ResponseObject
 from realtime.protocol.session_object import SessionObject
-from realtime.protocol.validation import check
+from realtime.protocol.validation import check, show
 from realtime.session.config import SessionConfig
-from realtime.session.conversation import Content, Conversation, Item
+from realtime.session.conversation import Conversation
 from realtime.session.effects import Cancel, Close, Effect, Forget, Send, Start
+from realtime.session.history import History
 from realtime.session.listening import Listening
 from realtime.session.request import answer_request, response_settings
 from realtime.session.response import Response
@@ -45,6 +45,7 @@ class Session:
         self._settings = SessionObject(type="realtime", instructions=config.instructions)
         self._settings.audio.output.voice = config.voices[0] if config.voices else "default"
         self._conversation = Conversation(config.max_items)
+        self._history = History(self._conversation, config.max_append_bytes, self._new_id, self._event)
         self._listening = Listening(config, self._settings, self._new_id)
         self._response: Response | None = None
         self._spoke = False
@@ -55,9 +56,9 @@ class Session:
             "input_audio_buffer.commit": self._commit,
             "input_audio_buffer.clear": self._clear,
             "conversation.item.create": self._create_item,
-            "conversation.item.retrieve": self._retrieve_item,
-            "conversation.item.truncate": self._truncate_item,
-            "conversation.item.delete": self._delete_item,
+            "conversation.item.retrieve": self._history.retrieve,
+            "conversation.item.truncate": self._history.truncate,
+            "conversation.item.delete": self._history.delete,
             "response.create": self._create_response,
             "response.cancel": self._cancel_response,
         }
@@ -70,6 +71,8 @@ class Session:
 
     def receive(self, frame: str | bytes) -> list[Effect]:
         """One text frame as it came. Never raises: what is wrong becomes an `error` event."""
+        if self._closed:
+            return []
         event_id: str | None = None
         try:
             event = events.parse(frame)
@@ -80,6 +83,8 @@ class Session:
 
     def receive_binary(self, frame: bytes) -> list[Effect]:
         """A binary frame: not part of the protocol."""
+        if self._closed:
+            return []
         message = (
             f"A binary frame of {len(frame)} bytes came; events are JSON in text frames, sound is base64."
         )
@@ -87,6 +92,8 @@ class Session:
 
     def heard(self, epoch: int, probabilities: Sequence[float]) -> list[Effect]:
         """Probabilities of speech, one for each window of 32 ms (768 samples) since the epoch began."""
+        if self._closed:
+            return []
         effects: list[Effect] = []
         for turn in self._listening.hear(epoch, probabilities):
             if turn.pcm is None:
@@ -95,17 +102,17 @@ class Session:
                         "input_audio_buffer.speech_started", audio_start_ms=turn.at_ms, item_id=turn.item_id
                     )
                 )
-                if self._settings.audio.input.turn_detection.interrupt_response:  # type: ignore[union-attr]
+                if turn.answer:
                     effects += self._interrupt("turn_detected")
                 continue
-            effects.append(
-                self._event(
-                    "input_audio_buffer.speech_stopped", audio_end_ms=turn.at_ms, item_id=turn.item_id
-                )
-            )
-            effects += self._commit_item(turn.item_id, turn.pcm)
-            wanted = self._settings.audio.input.turn_detection.create_response  # type: ignore[union-attr]
-            if wanted and not self._active:
+            effects.append(self._speech_stopped(turn.at_ms, turn.item_id))
+            try:
+                self._conversation.check_room()
+            except ProtocolError as error:
+                effects.append(self._error(error))
+                continue
+            effects += self._history.commit(turn.item_id, turn.pcm)
+            if turn.answer and not self._active:
                 effects += self._respond(ResponseObject())
         return effects
 
@@ -119,8 +126,9 @@ class Session:
         if isinstance(event, TextDelta):
             return response.text(event.text, event.tokens)
         if isinstance(event, AudioDelta):
-            self._spoke = True
-            return response.audio(event.pcm)
+            effects = response.audio(event.pcm)
+            self._spoke = self._spoke or bool(effects)
+            return effects
         if event.reason == "completed":
             return response.finish("completed", usage=event.usage)
         if event.reason == "length":
@@ -135,7 +143,7 @@ class Session:
     def detector_failed(self, message: str) -> list[Effect]:
         """Turns cannot be found any more: the client is told, and may commit by itself."""
         error = ProtocolError("turn_detection_failed", message, kind="server_error")
-        return [*self._listening.reset(), self._error(error)]
+        return [*self._listening.fail(), self._error(error)]
 
     def tick(self, now: float) -> list[Effect]:
         """Time passes."""
@@ -167,16 +175,16 @@ class Session:
         handler = self._handlers.get(kind) if isinstance(kind, str) else None
         if handler is None:
             supported = ", ".join(f"'{name}'" for name in self._handlers)
-            message = f"Invalid value: {str(kind)[:100]!r}. Supported values are: {supported}."
+            message = f"Invalid value: {show(kind)}. Supported values are: {supported}."
             raise ProtocolError("invalid_value", message, "type")
         return handler
 
     def _update(self, event: dict[str, Any]) -> list[Effect]:
         patch = check(events.SessionUpdate, event).session
         settings = session_object.update(self._settings, patch)
-        voice = settings.audio.output.voice
+        old, voice = self._settings.audio.output.voice, settings.audio.output.voice
         self._check_voice(voice, "session.audio.output.voice")
-        if self._spoke and voice != self._settings.audio.output.voice:
+        if self._spoke and self._speaker(voice) != self._speaker(old):
             message = "Cannot update a conversation's voice if assistant audio is present."
             raise ProtocolError("cannot_update_voice", message, "session.audio.output.voice")
         self._settings = settings
@@ -184,58 +192,22 @@ class Session:
         return [self._event("session.updated", session=self._describe()), *effects]
 
     def _append(self, event: dict[str, Any]) -> list[Effect]:
-        return self._listening.append(
-            events.decode_audio(event.get("audio"), "audio", self._config.max_append_bytes)
-        )
+        sound = events.decode_audio(event.get("audio"), "audio", self._config.max_append_bytes)
+        return self._listening.append(sound)
 
     def _commit(self, event: dict[str, Any]) -> list[Effect]:
         self._conversation.check_room()
-        return self._commit_item(*self._listening.commit())
+        taken = self._listening.commit()
+        committed = self._history.commit(taken.item_id, taken.pcm)
+        if taken.ended_at_ms is None:
+            return committed
+        return [self._speech_stopped(taken.ended_at_ms, taken.item_id), *committed]
 
     def _clear(self, event: dict[str, Any]) -> list[Effect]:
         return [self._event("input_audio_buffer.cleared"), *self._listening.clear()]
 
     def _create_item(self, event: dict[str, Any]) -> list[Effect]:
-        asked = check(events.ItemCreate, event)
-        new = read_item(asked.item, self._config.max_append_bytes)
-        self._conversation.check_room()
-        content = []
-        for part in new.content:
-            if isinstance(part, NewAudio):
-                audio_id = self._new_id("audio")
-                content.append(Content("input_audio", part.transcript, bytearray(part.pcm), audio_id))
-            else:
-                content.append(Content("output_text" if new.role == "assistant" else "input_text", part.text))
-        item = Item(new.id or self._new_id("item"), new.role, content)
-        return self._added(item, self._conversation.add(item, asked.previous_item_id))
-
-    def _retrieve_item(self, event: dict[str, Any]) -> list[Effect]:
-        item = self._conversation.get(check(events.ItemRef, event).item_id, "retrieve")
-        return [self._event("conversation.item.retrieved", item=item.describe(with_audio=True))]
-
-    def _truncate_item(self, event: dict[str, Any]) -> list[Effect]:
-        asked = check(events.ItemTruncate, event)
-        item = self._conversation.get(asked.item_id, "truncate")
-        if (
-            asked.content_index >= len(item.content)
-            or item.content[asked.content_index].kind != "output_audio"
-        ):
-            message = "Only model output audio messages can be truncated."
-            raise ProtocolError("unsupported_content_type", message, "content_index")
-        item.content[asked.content_index].truncate(asked.audio_end_ms)
-        return [
-            self._event(
-                "conversation.item.truncated",
-                item_id=asked.item_id,
-                content_index=asked.content_index,
-                audio_end_ms=asked.audio_end_ms,
-            )
-        ]
-
-    def _delete_item(self, event: dict[str, Any]) -> list[Effect]:
-        item = self._conversation.delete(check(events.ItemRef, event).item_id)
-        deleted = self._event("conversation.item.deleted", item_id=item.id)
-        return [deleted, Forget(item.audio_ids())] if item.audio_ids() else [deleted]
+        return self._history.create(event, self._listening.open_item_id)
 
     def _create_response(self, event: dict[str, Any]) -> list[Effect]:
         asked = check(events.ResponseCreate, event).response or ResponseObject()
@@ -245,15 +217,19 @@ class Session:
                 " Wait until the response is finished before creating a new one."
             )
             raise ProtocolError("conversation_already_has_active_response", message)
-        self._check_voice(asked.audio.output.voice, "response.audio.output.voice")
+        if asked.conversation not in (None, "auto", self._conversation_id):
+            message = f"Invalid value: {show(asked.conversation)}. Supported values are: 'auto'."
+            raise ProtocolError("invalid_value", message, "response.conversation")
+        if asked.voice is not None:
+            self._check_voice(asked.voice, "response.audio.output.voice")
+        self._conversation.check_room()
         return self._respond(asked)
 
     def _cancel_response(self, event: dict[str, Any]) -> list[Effect]:
         asked = check(events.ResponseCancel, event).response_id
         if self._active is None or asked not in (None, self._active.id):
-            message = "Cancellation failed: no active response found" + (
-                f" with id '{asked}'." if asked else "."
-            )
+            which = "" if asked is None else f" with id {show(asked)}"
+            message = f"Cancellation failed: no active response found{which}."
             raise ProtocolError("response_cancel_not_active", message)
         return self._interrupt("client_cancelled")
 
@@ -265,16 +241,9 @@ class Session:
 
     def _respond(self, asked: ResponseObject) -> list[Effect]:
         settings = response_settings(asked, self._settings)
-        response = Response(
-            self._new_id("resp"),
-            self._new_id("item"),
-            settings,
-            self._conversation,
-            self._conversation_id,
-            self._event,
-        )
+        response = Response(settings, self._conversation, self._conversation_id, self._new_id, self._event)
         self._response = response
-        request = answer_request(response.id, settings, self._conversation, self._config.voices)
+        request = answer_request(response.id, settings, self._conversation, self._speaker(settings.voice))
         return [*response.begin(), Start(request)]
 
     def _interrupt(self, reason: str) -> list[Effect]:
@@ -283,24 +252,19 @@ class Session:
             return []
         return [Cancel(self._active.id), *self._active.finish("cancelled", reason=reason)]
 
-    def _commit_item(self, item_id: str, pcm: bytes) -> list[Effect]:
-        item = Item(item_id, "user", [Content("input_audio", None, bytearray(pcm), self._new_id("audio"))])
-        previous = self._conversation.add(item)
-        committed = self._event("input_audio_buffer.committed", item_id=item_id, previous_item_id=previous)
-        return [committed, *self._added(item, previous)]
-
-    def _added(self, item: Item, previous: str | None) -> list[Effect]:
-        shown = item.describe()
-        return [
-            self._event(kind, previous_item_id=previous, item=shown)
-            for kind in ("conversation.item.added", "conversation.item.done")
-        ]
+    def _speech_stopped(self, at_ms: int, item_id: str) -> Send:
+        return self._event("input_audio_buffer.speech_stopped", audio_end_ms=at_ms, item_id=item_id)
 
     def _check_voice(self, voice: str, param: str) -> None:
         if voice == self._settings.audio.output.voice:
             return
-        if wrong := session_object.voice_error(voice, self._config.voices):
+        if wrong := values.voice_error(voice, self._config.voices):
             raise ProtocolError("invalid_value", wrong, param)
+
+    def _speaker(self, voice: str) -> str | None:
+        """The installed voice that a name means: the default one for a stock voice's. None: the engine's."""
+        installed = self._config.voices
+        return voice if voice in installed else next(iter(installed), None)
 
     def _describe(self) -> dict[str, Any]:
         return {

@@ -51,11 +51,6 @@ class TurnDetector:
         self._silent_since: int | None = None
 
     @property
-    def speaking(self) -> bool:
-        """A turn is open."""
-        return self._start is not None
-
-    @property
     def start(self) -> int | None:
         """Where the open turn begins."""
         return self._start
@@ -65,6 +60,10 @@ class TurnDetector:
         if self._start is not None:
             return self._start
         return max(self.floor, self.position - self._rising * WINDOW - thresholds.padding)
+
+    def forget_before(self, position: int) -> None:
+        """Sound before `position` is gone: no turn that begins from now on reaches back there."""
+        self.floor = max(self.floor, position)
 
     def cut(self, position: int) -> None:
         """Everything before `position` is taken (a manual commit): an open turn ends without an event."""

@@ -1,0 +1,85 @@
+"""What a client does to the conversation's items: create, retrieve, truncate, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from realtime.protocol import events
+from realtime.protocol.errors import ProtocolError
+from realtime.protocol.ids import Ids
+from realtime.protocol.items import NewAudio, NewItem, read_item
+from realtime.protocol.validation import check
+from realtime.session.conversation import Conversation
+from realtime.session.effects import Effect, Forget
+from realtime.session.item import Content, Item, Kind
+from realtime.session.response import Make
+
+
+class History:
+    """Answers the `conversation.item.*` events, each with its effects or a ProtocolError."""
+
+    def __init__(self, conversation: Conversation, max_audio_bytes: int, new_id: Ids, make: Make) -> None:
+        self._conversation = conversation
+        self._max_audio_bytes = max_audio_bytes
+        self._new_id = new_id
+        self._make = make
+
+    def create(self, event: dict[str, Any], promised_id: str | None) -> list[Effect]:
+        """`conversation.item.create`; `promised_id` is taken already, by a turn that is still spoken."""
+        asked = check(events.ItemCreate, event)
+        item = self._item(read_item(asked.item, self._max_audio_bytes))
+        self._conversation.check_room()
+        return self._added(item, self._conversation.add(item, asked.previous_item_id, promised_id))
+
+    def retrieve(self, event: dict[str, Any]) -> list[Effect]:
+        """`conversation.item.retrieve`."""
+        item = self._conversation.get(check(events.ItemRef, event).item_id, "retrieve")
+        return [self._make("conversation.item.retrieved", item=item.describe(with_audio=True))]
+
+    def truncate(self, event: dict[str, Any]) -> list[Effect]:
+        """`conversation.item.truncate`."""
+        asked = check(events.ItemTruncate, event)
+        item = self._conversation.get(asked.item_id, "truncate")
+        if asked.content_index >= len(item.content):
+            last = f"the item has {len(item.content)} content parts"
+            raise ProtocolError("invalid_value", f"Invalid 'content_index': {last}.", "content_index")
+        part = item.content[asked.content_index]
+        if part.kind != "output_audio":
+            message = "Only model output audio messages can be truncated."
+            raise ProtocolError("unsupported_content_type", message, "content_index")
+        part.truncate(asked.audio_end_ms)
+        return [self._make("conversation.item.truncated", **asked.model_dump())]
+
+    def delete(self, event: dict[str, Any]) -> list[Effect]:
+        """`conversation.item.delete`."""
+        item = self._conversation.delete(check(events.ItemRef, event).item_id)
+        deleted = self._make("conversation.item.deleted", item_id=item.id)
+        return [deleted, Forget(item.audio_ids())] if item.audio_ids() else [deleted]
+
+    def commit(self, item_id: str, pcm: bytes) -> list[Effect]:
+        """The user's sound becomes the last item. There has to be room for it."""
+        item = Item(item_id, "user", [self._sound(pcm, None)])
+        previous = self._conversation.add(item)
+        committed = self._make("input_audio_buffer.committed", item_id=item_id, previous_item_id=previous)
+        return [committed, *self._added(item, previous)]
+
+    def _added(self, item: Item, previous: str | None) -> list[Effect]:
+        """An item that is there all at once."""
+        shown = item.describe()
+        return [
+            self._make(kind, previous_item_id=previous, item=shown)
+            for kind in ("conversation.item.added", "conversation.item.done")
+        ]
+
+    def _item(self, new: NewItem) -> Item:
+        words: Kind = "output_text" if new.role == "assistant" else "input_text"
+        content = [
+            self._sound(part.pcm, part.transcript)
+            if isinstance(part, NewAudio)
+            else Content(words, part.text)
+            for part in new.content
+        ]
+        return Item(new.id or self._new_id("item"), new.role, content)
+
+    def _sound(self, pcm: bytes, transcript: str | None) -> Content:
+        return Content("input_audio", transcript, pcm, self._new_id("audio"))
