@@ -35,8 +35,9 @@ _LONGEST_PATH = 200
 
 
 def refuse(code: str, message: str) -> PydanticCustomError:
-    """An error of our own for a validator to raise. Braces are pydantic's, so they are doubled."""
-    return PydanticCustomError(code, message.replace("{", "{{").replace("}", "}}"))
+    """An error of our own for a validator to raise."""
+    # Given as a value, the message is no template: braces in it stay what they are.
+    return PydanticCustomError(code, "{message}", {"message": message})
 
 
 def check(model: type[Model], data: Any, at: str = "") -> Model:
