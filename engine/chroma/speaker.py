@@ -113,11 +113,10 @@ class Speaker:
         sound = self._stream.decode(codes, slots)
         pcm = (sound.clamp(-1, 1) * 32767).round().to(torch.int16).cpu().numpy()
         spoken = []
-        for row, (speech, last_pair) in enumerate(zip(speeches, last_pairs, strict=True)):
+        for speech, last_pair, frame, samples in zip(speeches, last_pairs, codes.tolist(), pcm, strict=True):
             speech.schedule.advance(last_pair=last_pair)
-            frame = tuple(codes[row].tolist())
             over = ends_answer(frame, self.config.codebook_eos)
-            spoken.append(Spoken(frame, b"" if over else pcm[row].tobytes(), over))
+            spoken.append(Spoken(tuple(frame), b"" if over else samples.tobytes(), over))
         return spoken
 
     def _hear(
