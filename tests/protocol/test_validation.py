@@ -1,6 +1,6 @@
 """What pydantic finds wrong, as the one error that the protocol would give."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import BeforeValidator, Field
@@ -23,8 +23,8 @@ class Outer(Wire):
     share: Annotated[Number, Field(ge=0, le=1)] = 0.5
     flag: Bool = True
     kind: Literal["a", "b"] = "a"
-    parts: list[Inner] = []
-    names: dict[Str, Str] = {}
+    parts: list[Inner] = Field(default_factory=list)
+    names: dict[Str, Str] = Field(default_factory=dict)
     later: Annotated[None, BeforeValidator(_never)] = None
 
 
@@ -80,7 +80,7 @@ def test_megabytes_are_not_sent_back():
 
 
 def test_depth_is_no_danger():
-    nested = []
+    nested: list[Any] = []
     for _ in range(100_000):
         nested = [nested]
     assert show(nested) == "an array"

@@ -2,6 +2,7 @@
 
 import base64
 
+import orjson
 import pytest
 from driving import ANSWER, FRAME, USAGE, Driver, types
 
@@ -193,48 +194,21 @@ def test_a_long_item_is_retrieved_without_its_sound(driver):
     assert retrieved["item"]["content"] == [{"type": "input_audio", "transcript": None}]
 
 
-def test_truncate_cuts_sound_and_words_and_what_the_model_is_shown(driver):
-    driver.say("Hi")
-    words = " ".join(str(number) for number in range(10))
-    response = driver.respond()
-    events = driver.engine(
-        response, TextDelta(words), *[AudioDelta(FRAME)] * 10, Finished("completed", USAGE)
-    )
-    item_id = events[-1]["response"]["output"][0]["id"]
-
-    def truncate(ms):
-        return driver.send("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=ms)
-
-    assert truncate(99_999)[0]["audio_end_ms"] == 99_999, "past the end it clamps"
-    assert types(truncate(400)) == ["conversation.item.truncated"]
-    assert types(truncate(700)) == ["conversation.item.truncated"], "a later, larger one is no error"
-    (retrieved,) = driver.send("conversation.item.retrieve", item_id=item_id)
-    content = retrieved["item"]["content"][0]
-    assert content["transcript"] == "0 1 2 3 4"
-    assert len(base64.b64decode(content["audio"])) == 400 * 48
-    driver.respond()
-    assert driver.requests()[-1].messages[-1].parts == (Text("0 1 2 3 4"),)
+def test_what_is_retrieved_stays_under_the_frame_that_clients_take(driver):
+    part = {"type": "input_audio", "audio": base64.b64encode(bytes(300_000)).decode()}
+    for count, has_sound in [(1, True), (2, True), (3, False)]:
+        item = {"type": "message", "id": f"{count}", "role": "user", "content": [part] * count}
+        driver.send("conversation.item.create", item=item)
+        (retrieved,) = driver.send("conversation.item.retrieve", item_id=f"{count}")
+        assert len(orjson.dumps(retrieved)) < 2**20
+        assert ["audio" in shown for shown in retrieved["item"]["content"]] == [has_sound] * count
 
 
-def test_truncating_to_nothing_leaves_nothing_to_the_model(driver):
-    driver.say("Hi")
-    response = driver.respond()
-    item_id = driver.engine(response, *ANSWER)[0]["item"]["id"]
-    driver.send("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=0)
-    driver.respond()
-    assert [message.role for message in driver.requests()[-1].messages] == ["system", "user"]
-
-
-def test_an_item_truncated_while_it_is_made_keeps_nothing_of_what_follows(driver):
-    response = driver.respond()
-    item_id = driver.engine(response, *ANSWER[:3])[0]["item"]["id"]
-    driver.send("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=40)
-    events = driver.engine(response, *ANSWER[3:])
-    assert events[-1]["response"]["output"][0]["content"][0]["transcript"] == "Hello there, you."
-    driver.say("And?")
-    driver.respond()
-    roles = [message.role for message in driver.requests()[-1].messages]
-    assert roles == ["system", "user"], "half of the first word was heard: no word"
+def test_nothing_happens_after_the_end(driver):
+    driver.append(bytes(1536 * 10))
+    driver.do(driver.session.tick(9999.0))
+    assert driver.send("response.create") == driver.append(bytes(1536)) == driver.hear(0.9, 0.9) == []
+    assert driver.session.receive_binary(b"x") == []
 
 
 def test_a_session_expires(driver):
@@ -275,5 +249,24 @@ def test_the_voice_stays_once_it_was_heard(driver):
     update = {"type": "realtime", "audio": {"output": {"voice": "bob"}}}
     driver.engine(driver.respond(), *ANSWER)
     assert driver.error("session.update", session=update)["code"] == "cannot_update_voice"
-    update["audio"]["output"]["voice"] = "ada"
+    for same in ("ada", "marin", "alloy"):
+        update["audio"]["output"]["voice"] = same
+        assert types(driver.send("session.update", session=update)) == ["session.updated"]
+
+
+def test_the_voice_may_change_while_only_words_were_written(driver):
+    update = {"type": "realtime", "audio": {"output": {"voice": "bob"}}}
+    driver.engine(driver.respond(output_modalities=["text"]), *ANSWER)
     assert types(driver.send("session.update", session=update)) == ["session.updated"]
+
+
+def test_an_answer_of_nothing_has_no_item(driver):
+    (done,) = driver.engine(driver.respond(), Finished("completed", USAGE))
+    assert (done["response"]["status"], done["response"]["output"]) == ("completed", [])
+
+
+def test_sound_is_counted_in_frames_however_it_is_cut(driver):
+    response = driver.respond()
+    driver.engine(response, *[AudioDelta(FRAME[:1280])] * 9)
+    usage = driver.send("response.cancel")[-1]["response"]["usage"]
+    assert usage["output_token_details"]["audio_tokens"] == 3

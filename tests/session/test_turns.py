@@ -147,7 +147,10 @@ def test_a_manual_commit_ends_the_turn_that_is_open(driver):
     driver.append(ramp(20))
     (started,) = driver.hear(0, 0, 0.9, 0.9)
     events = driver.send("input_audio_buffer.commit")
-    assert events[0]["item_id"] == started["item_id"]
+    assert turn_events(events) == ["input_audio_buffer.speech_stopped", "input_audio_buffer.committed"]
+    assert events[0]["audio_end_ms"] == 20 * 32
+    assert {event["item_id"] for event in events[:2]} == {started["item_id"]}
+    assert "response.created" not in types(events), "a commit never asks for an answer"
     assert driver.hear(*[0.9] * 14, 0, 0) == [], "windows before the commit start nothing"
     driver.respond()
     assert committed(driver) == [ramp(18, first=2)]
@@ -182,6 +185,77 @@ def test_switching_detection_off_and_on_keeps_the_sound(driver):
     assert started["audio_start_ms"] == 10 * 32
     driver.respond()
     assert committed(driver) == [ramp(10)]
+
+
+def test_what_is_buffered_when_detection_is_switched_on_is_listened_to():
+    driver = Driver()
+    driver.configure(turn_detection=None)
+    driver.append(ramp(12))
+    before = len(driver.effects)
+    driver.configure(turn_detection=VAD)
+    reset, detect = driver.effects[before + 1 :]
+    assert isinstance(reset, ResetDetector)
+    assert detect == Detect(reset.epoch, ramp(12))
+    events = driver.hear(0, 0.9, 0.9, 0.9, 0, 0, epoch=reset.epoch)
+    assert events[0]["audio_start_ms"] == 32
+    assert committed(driver) == [ramp(5, first=1)]
+
+
+def test_other_thresholds_hold_at_once_and_leave_the_open_turn_open(driver):
+    driver.append(ramp(20))
+    (started,) = driver.hear(0.9, 0.9, 0.9, 0)
+    driver.configure(turn_detection={"silence_duration_ms": 96})
+    assert driver.hear(0) == [], "the silence that was there counts, but is not long enough now"
+    (stopped, *_) = driver.hear(0)
+    assert (stopped["item_id"], stopped["audio_end_ms"]) == (started["item_id"], 6 * 32)
+    assert committed(driver) == [ramp(6)]
+
+
+def test_more_padding_reaches_no_further_back_than_there_is_sound(driver):
+    driver.append(ramp(40))
+    driver.hear(*[0] * 20)
+    driver.configure(turn_detection={"prefix_padding_ms": 320})
+    started, stopped, *_ = driver.hear(0.9, 0.9, 0, 0)
+    assert started["audio_start_ms"] == 20 * 32, "what was before was dropped as silence"
+    assert committed(driver) == [ramp(4, first=20)]
+    assert stopped["audio_end_ms"] - started["audio_start_ms"] == 4 * 32
+
+
+def test_the_id_of_a_turn_that_is_spoken_is_taken(driver):
+    driver.append(ramp(20))
+    (started,) = driver.hear(0.9, 0.9)
+    content = [{"type": "input_text", "text": "Mine!"}]
+    item = {"type": "message", "id": started["item_id"], "role": "user", "content": content}
+    assert driver.error("conversation.item.create", item=item)["code"] == "item_create_duplicate_item_id"
+    assert driver.hear(0, 0)[1]["item_id"] == started["item_id"]
+
+
+@pytest.mark.parametrize("kind", ["commit", "clear"])
+def test_half_a_sample_does_not_outlive_a_commit_or_a_clear(driver, kind):
+    driver.configure(turn_detection=None)
+    driver.append(ramp(10) + b"\x7f")
+    driver.send(f"input_audio_buffer.{kind}")
+    driver.append(ramp(10))
+    driver.send("input_audio_buffer.commit")
+    driver.respond()
+    assert committed(driver)[-1] == ramp(10)
+
+
+def test_half_a_sample_does_outlive_a_turn(driver):
+    sound = ramp(20)
+    driver.append(sound[: 10 * WINDOW * 2 - 1])
+    driver.hear(0.9, 0.9, 0, 0, 0.9, 0.9)
+    driver.append(sound[10 * WINDOW * 2 - 1 :])
+    driver.hear(*[0.9] * 12, 0, 0)
+    assert b"".join(committed(driver)) == sound
+
+
+@pytest.mark.parametrize(("min_speech_ms", "windows"), [(0, 1), (32, 1), (33, 2), (64, 2), (100, 4)])
+def test_speech_has_to_last(min_speech_ms, windows):
+    driver = Driver(min_speech_ms=min_speech_ms)
+    driver.append(ramp(20))
+    assert driver.hear(*[0.9] * (windows - 1)) == []
+    assert turn_events(driver.hear(0.9)) == ["input_audio_buffer.speech_started"]
 
 
 def test_a_sample_may_be_cut_in_two_by_appends(driver):
