@@ -118,6 +118,17 @@ def test_cancel(driver, spoken):
     assert driver.error("response.cancel")["code"] == "response_cancel_not_active"
 
 
+def test_what_an_old_answer_still_yields_does_not_reach_the_new_one(driver):
+    old = driver.respond()
+    driver.engine(old, *ANSWER[:2])
+    driver.send("response.cancel")
+    new = driver.respond()
+    assert driver.engine(old, *ANSWER[2:]) == []
+    done = driver.engine(new, *ANSWER)[-1]["response"]
+    assert (done["id"], done["status"]) == (new, "completed")
+    assert done["output"][0]["content"][0]["transcript"] == "Hello there, you."
+
+
 def test_cancel_before_anything_is_made(driver):
     response = driver.respond()
     (done,) = driver.send("response.cancel", response_id=response)

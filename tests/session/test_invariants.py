@@ -19,7 +19,11 @@ MOST_SAMPLES = 65_536
 """A sample tells its own position, in 16 bits."""
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
@@ -113,17 +117,23 @@ engine_events = st.sampled_from(
         Finished("failed", code="engine_died", message="It died."),
     ]
 )
-probabilities = st.lists(st.sampled_from([0.0, 0.0, 0.4, 0.9, 0.9]), max_size=10)
+levels = st.sampled_from([0.0, 0.4, 0.9])
+utterances = st.lists(st.tuples(levels, st.integers(1, 4)), min_size=1, max_size=4).map(
+    lambda runs: [level for level, count in runs for _ in range(count)]
+)
+"""Probabilities as speech and silence make them: some windows alike, then others."""
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("client"), valid_events),
         st.tuples(st.just("client"), broken_events),
         st.tuples(st.just("append"), st.integers(0, 6 * WINDOW)),
-        st.tuples(st.just("engine"), engine_events),
-        st.tuples(st.just("late engine"), engine_events),
-        st.tuples(st.just("heard"), probabilities),
+        st.tuples(st.just("engine"), st.lists(engine_events, min_size=1, max_size=3)),
+        st.tuples(st.just("late engine"), st.lists(engine_events, min_size=1, max_size=3)),
+        st.tuples(st.just("heard"), utterances),
+        st.tuples(st.just("spoken"), utterances),
         st.tuples(st.just("old epoch"), st.just([0.9, 0.9])),
     ),
+    min_size=12,
     max_size=60,
 )
 
@@ -145,30 +155,53 @@ class Run:
 
     def __init__(self) -> None:
         self.driver = Driver()
+        # Short enough for turns to end within an utterance.
+        self.driver.configure(turn_detection={"silence_duration_ms": 50, "prefix_padding_ms": 100})
         self.epoch, self.windows = 0, 0.0
         self.appended = 0
         self.numbers = itertools.count()
 
     def take(self, kind: str, value: Any) -> None:
-        driver, seen = self.driver, len(self.driver.effects)
+        seen = len(self.driver.effects)
         if kind == "client":
             self.send(value)
         elif kind == "append":
-            count = min(value, MOST_SAMPLES - self.appended)
-            assert (
-                driver.append(np.arange(self.appended, self.appended + count).astype("<u2").tobytes()) == []
-            )
-            self.appended += count
+            self.append(value)
         elif kind == "heard":
-            count = min(len(value), int(self.windows))
-            self.windows -= count
-            driver.do(driver.session.heard(self.epoch, value[:count]))
+            self.hear(value)
+        elif kind == "spoken":
+            self.append(len(value) * WINDOW)
+            self.follow(seen)
+            seen = len(self.driver.effects)
+            self.hear(value)
         elif kind == "old epoch":
-            assert driver.session.heard(self.epoch - 1, value) == []
-        elif requests := driver.requests():
-            request = requests[-1 if kind == "engine" else 0]
-            driver.do(driver.session.engine(request.id, value))
-        for effect in driver.effects[seen:]:
+            assert self.driver.session.heard(self.epoch - 1, value) == []
+        else:
+            self.answer(kind == "engine", value)
+        self.follow(seen)
+
+    def append(self, samples: int) -> None:
+        count = min(samples, MOST_SAMPLES - self.appended)
+        sound = np.arange(self.appended, self.appended + count).astype("<u2").tobytes()
+        assert self.driver.append(sound) == []
+        self.appended += count
+
+    def hear(self, probabilities: list[float]) -> None:
+        count = min(len(probabilities), int(self.windows))
+        self.windows -= count
+        self.driver.do(self.driver.session.heard(self.epoch, probabilities[:count]))
+
+    def answer(self, newest: bool, events: list[Any]) -> None:
+        requests = self.driver.requests()
+        for event in events if requests else ():
+            request = requests[-1 if newest else 0]
+            effects = self.driver.session.engine(request.id, event)
+            assert effects == [] or request is requests[-1], "what an old answer still yields is dropped"
+            self.driver.do(effects)
+
+    def follow(self, seen: int) -> None:
+        """What the detector is told."""
+        for effect in self.driver.effects[seen:]:
             if isinstance(effect, ResetDetector):
                 self.epoch, self.windows = effect.epoch, 0.0
             elif isinstance(effect, Detect):
@@ -200,7 +233,7 @@ class Run:
         return items
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps)
 def test_invariants_hold_for_any_sequence(sequence):
     run = Run()

@@ -53,14 +53,15 @@ def test_a_turn_by_voice_activity(driver):
     assert committed(driver) == [ramp(6, first=3)]
 
 
-def test_the_padding_before_speech_is_kept_but_not_what_was_committed_before():
+@pytest.mark.parametrize("at_once", [False, True])
+def test_the_padding_before_speech_is_kept_but_not_what_was_committed_before(at_once):
     driver = Driver()
     driver.configure(turn_detection=VAD | {"prefix_padding_ms": 96, "create_response": False})
     driver.append(ramp(40))
-    first = driver.hear(*[0] * 10, 0.9, 0.9, 0, 0)
-    assert first[0]["audio_start_ms"] == (10 - 3) * 32
-    second = driver.hear(0, 0.9, 0.9, 0, 0)
-    assert second[0]["audio_start_ms"] == 14 * 32, "not before the end of the first turn"
+    first, second = (*[0] * 10, 0.9, 0.9, 0, 0), (0, 0.9, 0.9, 0, 0)
+    events = driver.hear(*first, *second) if at_once else [*driver.hear(*first), *driver.hear(*second)]
+    starts = [event["audio_start_ms"] for event in events if "audio_start_ms" in event]
+    assert starts == [(10 - 3) * 32, 14 * 32], "the second not before the end of the first"
     driver.respond()
     assert committed(driver) == [ramp(7, first=7), ramp(5, first=14)]
 
