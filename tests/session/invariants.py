@@ -27,11 +27,14 @@ def check_responses(events: list[Event]) -> None:
     their deltas; what was said is the same wherever it stands."""
     active: str | None = None
     begun: set[str] = set()
+    final: set[str] = set()
     opened: list[str] = []
     said: dict[str, str] = defaultdict(str)
     for event in events:
         kind = event["type"]
-        if kind == "response.created":
+        if kind == "conversation.item.done":
+            final.add(event["item"]["id"])
+        elif kind == "response.created":
             assert active is None, "one active response at a time"
             active, opened = event["response"]["id"], []
             assert active not in begun
@@ -57,6 +60,7 @@ def check_responses(events: list[Event]) -> None:
             elif kind.endswith("item.done"):
                 assert opened == ["item"]
                 opened = []
+                assert event["item"]["id"] in final, "the conversation's item is final first"
                 assert words(event["item"]["content"][0]) == said[event["item"]["id"]]
             else:
                 assert opened == ["item", "part"]
@@ -78,6 +82,7 @@ def check_end(response: Event, said: dict[str, str]) -> None:
         assert item["status"] == ("completed" if status == "completed" else "incomplete")
         assert words(item["content"][0]) == said[item["id"]]
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
+    assert status != "failed" or usage["total_tokens"] == 0
     for side in ("input", "output"):
         details = usage[f"{side}_token_details"]
         assert usage[f"{side}_tokens"] == details["text_tokens"] + details["audio_tokens"]
@@ -137,6 +142,9 @@ def check_requests(effects: list[Any], events: list[Event]) -> None:
     ended = {event["response"]["id"] for event in events if event["type"] == "response.done"}
     cancelled = {effect.request_id for effect in effects if isinstance(effect, Cancel)}
     assert set(identifiers) <= ended | cancelled
+    assert cancelled >= {
+        event["response"]["id"] for event in events if event.get("response", {}).get("status") == "cancelled"
+    }, "the engine is told to stop what is cancelled"
     sounds: dict[str, bytes] = {}
     for request in requests:
         for part in (part for message in request.messages for part in message.parts):

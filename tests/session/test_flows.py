@@ -118,6 +118,14 @@ def test_cancel(driver, spoken):
     assert driver.error("response.cancel")["code"] == "response_cancel_not_active"
 
 
+def test_an_answer_that_the_engine_gave_up_by_itself_is_cancelled(driver):
+    response = driver.respond()
+    events = driver.engine(response, *ANSWER[:3], Finished("cancelled", USAGE))
+    assert types(events)[-6:] == AUDIO_TAIL
+    assert events[-1]["response"]["status"] == "cancelled"
+    assert types(driver.engine(driver.respond(), *ANSWER))[-1] == "response.done"
+
+
 def test_what_an_old_answer_still_yields_does_not_reach_the_new_one(driver):
     old = driver.respond()
     driver.engine(old, *ANSWER[:2])

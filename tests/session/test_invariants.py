@@ -113,7 +113,6 @@ engine_events = st.sampled_from(
         AudioDelta(FRAME),
         Finished("completed", USAGE),
         Finished("length", USAGE),
-        Finished("cancelled"),
         Finished("failed", code="engine_died", message="It died."),
     ]
 )
@@ -153,10 +152,11 @@ ANSWERS = {
 class Run:
     """Drives a session as the server would: windows that were asked for, engine events of real requests."""
 
-    def __init__(self) -> None:
+    def __init__(self, **turn_detection: Any) -> None:
         self.driver = Driver()
         # Short enough for turns to end within an utterance.
-        self.driver.configure(turn_detection={"silence_duration_ms": 50, "prefix_padding_ms": 100})
+        turn_detection |= {"silence_duration_ms": 50, "prefix_padding_ms": 100}
+        self.driver.configure(turn_detection=turn_detection)
         self.epoch, self.windows = 0, 0.0
         self.appended = 0
         self.numbers = itertools.count()
@@ -234,9 +234,9 @@ class Run:
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(steps)
-def test_invariants_hold_for_any_sequence(sequence):
-    run = Run()
+@given(steps, st.booleans(), st.booleans())
+def test_invariants_hold_for_any_sequence(sequence, interrupt, answer):
+    run = Run(interrupt_response=interrupt, create_response=answer)
     for kind, value in sequence:
         run.take(kind, value)
     driver = run.driver
