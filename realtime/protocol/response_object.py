@@ -11,7 +11,9 @@ from realtime.protocol.values import (
     Format,
     MaxTokens,
     Modalities,
+    NoParallelCalls,
     NoPrompt,
+    NoReasoning,
     ToolChoice,
     Tools,
     VoiceName,
@@ -69,6 +71,8 @@ class ResponseObject(Wire):
     tools: Tools | None = None
     tool_choice: ToolChoice | None = None
     prompt: NoPrompt = None
+    reasoning: NoReasoning = None
+    parallel_tool_calls: NoParallelCalls = None
     audio: ResponseAudio | None = None
 
     @property

@@ -11,7 +11,9 @@ from realtime.protocol.values import (
     Format,
     MaxTokens,
     Modalities,
+    NoParallelCalls,
     NoPrompt,
+    NoReasoning,
     PcmFormat,
     ToolChoice,
     Tools,
@@ -119,6 +121,8 @@ class SessionObject(Wire):
     tracing: Tracing = None
     truncation: Annotated[Literal["auto", "disabled"], BeforeValidator(_no_retention)] = "auto"
     prompt: NoPrompt = None
+    reasoning: NoReasoning = None
+    parallel_tool_calls: NoParallelCalls = None
     audio: Audio = Audio()
     include: Annotated[None, BeforeValidator(_nothing_to_include)] = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from realtime.protocol.validation import Str, Wire, refuse, show
 
@@ -107,6 +107,13 @@ MaxTokens = Annotated[int | Literal["inf"], BeforeValidator(_max_tokens)]
 Tools = Annotated[list[Any], BeforeValidator(_no_tools)]
 ToolChoice = Annotated[Str, BeforeValidator(_no_tool_choice)]
 Tracing = Annotated[Any, BeforeValidator(_traceable)]
+# Not shown either: a session without reasoning has no such key, and strict clients take no null there.
+NoReasoning = Annotated[
+    None, not_yet("reasoning effort is not available on this server; leave it out"), Field(exclude=True)
+]
+NoParallelCalls = Annotated[
+    None, not_yet("tools are not available on this server yet; leave it out"), Field(exclude=True)
+]
 NoPrompt = Annotated[None, not_yet("stored prompts are not available on this server; use instructions")]
 
 
