@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 SAMPLE_RATE = 24_000
 """Samples a second of all sound that crosses the wall, in both directions."""
@@ -46,15 +46,68 @@ class Audio:
     pcm: bytes = field(repr=False)
 
 
-Part = Text | Audio
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a tool, in an assistant's message. `arguments` is a JSON object as the model wrote it."""
+
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallOutput:
+    """What a tool answered, in a message of role `tool`. The calls before it are answered in order."""
+
+    output: str
+
+
+Part = Text | Audio | Call | CallOutput
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """One turn of the conversation."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that the model may call. `parameters` is a JSON Schema object."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolChoice:
+    """`auto`: the model decides. `none`: it is told of the tools and calls none. `required`: the answer is
+    at least one call; of `name`, where one is given."""
+
+    mode: Literal["auto", "none", "required"] = "auto"
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A voice for one answer alone: a sample, PCM16 mono at `SAMPLE_RATE`, and the words said in it.
+    `id` names these very bytes and words, as `Audio.id` does."""
+
+    id: str
+    transcript: str
+    pcm: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Truncation:
+    """What to leave out where a conversation is longer than the model's context: the oldest messages,
+    system messages excepted, until at most `retention` (0 to 1) of the room is taken. `limit` is the most
+    tokens that may follow the system messages; None: as many as the context holds."""
+
+    retention: float = 1.0
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +116,23 @@ class Request:
 
     id: str
     messages: tuple[Message, ...]
-    voice: str | None = None
-    """A name from `Engine.voices()`; None is the engine's default voice."""
+    voice: str | Reference | None = None
+    """A name from `Engine.voices()`, or a voice for this answer alone; None is the engine's default."""
     speak: bool = True
     """False: text alone, no sound is made."""
     max_tokens: int | None = None
     """Most tokens of this answer, text tokens and audio frames counted together; None: as many as fit."""
     temperature: float | None = None
     """Sampling temperature of the sound; 0 is greedy; None is the engine's setting. Text is greedy."""
+    top_p: float | None = None
+    """The sound is sampled from the likeliest codes that together have this probability; None: from all
+    that the engine's top-k leaves."""
     seed: int | None = None
     """Seed of the sound's sampling; None is drawn anew for each request."""
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = ToolChoice()
+    truncation: Truncation | None = None
+    """None: a conversation that is too long fails as `context_length_exceeded`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +149,12 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The prompt is read; `usage` is what it cost, its output counts still 0. Comes first, at most once."""
+    """The prompt is read; `usage` is what it cost, its output counts still 0. Comes first, at most once.
+    `left_out`: so many of the oldest messages, system messages not counted, were more than the context
+    holds."""
 
     usage: Usage
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +173,22 @@ class AudioDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A whole call of one of the request's tools, made of so many `tokens`. `arguments` is a JSON object,
+    its text not escaped. Nothing of a call is ever in a TextDelta or spoken; no text comes after a call."""
+
+    name: str
+    arguments: str
+    tokens: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The last event of every answer, exactly once.
 
     `completed`: the model came to its end. `length`: a token or frame limit cut it. `cancelled`: by
-    `Engine.cancel`. `failed`: `code` and `message` say why.
+    `Engine.cancel`. `failed`: `code` and `message` say why; `malformed_tool_call` is a call that is no
+    JSON or names no tool of the request.
     """
 
     reason: Literal["completed", "length", "cancelled", "failed"]
@@ -123,7 +197,7 @@ class Finished:
     message: str | None = None
 
 
-Event = Started | TextDelta | AudioDelta | Finished
+Event = Started | TextDelta | AudioDelta | ToolCall | Finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +238,14 @@ class Engine(abc.ABC):
         An unknown or finished id is no error: the answer may have ended while the call was on its way."""
 
     @abc.abstractmethod
+    async def turn_over(self, audio: Audio) -> float:
+        """Probability, 0 to 1, that whoever speaks in this sound has said all there is to say.
+
+        Raises EngineError (`no_turn_model` where the engine cannot judge at all)."""
+
+    @abc.abstractmethod
     async def forget(self, audio_ids: Sequence[str]) -> None:
-        """These `Audio.id`s will not be asked for again; whatever was kept for them can go."""
+        """These ids of sounds and references will not be asked for again; what was kept for them can go."""
 
     @abc.abstractmethod
     async def voices(self) -> list[Voice]:

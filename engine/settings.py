@@ -27,5 +27,7 @@ class EngineSettings:
     """Longest answer; the Backbone's positions may end one sooner."""
     temperature: float = 0.9
     top_k: int = 50
+    context: int | None = None
+    """Most tokens of a conversation and its answer; None is what the model holds."""
     in_process: bool = False
     """True runs the engine in the gateway's own process (tests, tiny models)."""
