@@ -1,6 +1,8 @@
 """The engine behind its wall: see `engine.api` for all that a gateway may know of it."""
 
 from engine.api import (
+    FRAME_SAMPLES,
+    FRAMES_PER_TEXT_TOKEN,
     SAMPLE_RATE,
     Audio,
     AudioDelta,
@@ -20,6 +22,7 @@ from engine.api import (
     Tool,
     ToolCall,
     ToolChoice,
+    Transcribe,
     Truncation,
     Usage,
     Voice,
@@ -27,6 +30,8 @@ from engine.api import (
 from engine.settings import EngineSettings
 
 __all__ = [
+    "FRAMES_PER_TEXT_TOKEN",
+    "FRAME_SAMPLES",
     "SAMPLE_RATE",
     "Audio",
     "AudioDelta",
@@ -47,6 +52,7 @@ __all__ = [
     "Tool",
     "ToolCall",
     "ToolChoice",
+    "Transcribe",
     "Truncation",
     "Usage",
     "Voice",

@@ -14,6 +14,13 @@ from typing import Any, Literal
 SAMPLE_RATE = 24_000
 """Samples a second of all sound that crosses the wall, in both directions."""
 
+FRAME_SAMPLES = 1_920
+"""Samples of one frame of an answer: 80 ms, one audio token."""
+
+FRAMES_PER_TEXT_TOKEN = 2
+"""Text runs ahead of sound, but each token is spoken from its own frame on: token k (from 0) begins no
+sooner than frame k times this. So what was heard of an answer bounds what can have been said in it."""
+
 
 class EngineError(Exception):
     """A problem that a person can mend: one line that says what is wrong and what would be right.
@@ -101,6 +108,16 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class Transcribe:
+    """The answer wanted is what is said in the last message's sound. `language` is ISO-639-1, `prompt` a hint
+    of what may be said. An engine that only transcribes needs nothing else; to any other the messages say
+    the same in words."""
+
+    language: str | None = None
+    prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Truncation:
     """What to leave out where a conversation is longer than the model's context: the oldest messages,
     system messages excepted, until at most `retention` (0 to 1) of the room is taken. `limit` is the most
@@ -131,6 +148,7 @@ class Request:
     """Seed of the sound's sampling; None is drawn anew for each request."""
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice = ToolChoice()
+    transcribe: Transcribe | None = None
     truncation: Truncation | None = None
     """None: a conversation that is too long fails as `context_length_exceeded`."""
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from realtime.protocol.errors import ProtocolError, unsupported
-from realtime.protocol.events import decode_audio
 from realtime.protocol.validation import Str, Wire, check, kind_of, show
 
 Role = Literal["system", "user", "assistant"]
+DecodeAudio = Callable[[Any, str], bytes]
+"""From base64 in the session's input format, and its path, to PCM16 at 24 kHz. Raises ProtocolError."""
+LONGEST_ID = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +31,34 @@ class NewAudio:
 
 
 @dataclass(frozen=True, slots=True)
-class NewItem:
+class NewMessage:
     """A message to be put into the conversation; `id` None: the server names it."""
 
     id: str | None
     role: Role
     content: tuple[NewText | NewAudio, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewCall:
+    """A call that was made before, replayed by the client."""
+
+    id: str | None
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewCallOutput:
+    """What the client's function answered."""
+
+    id: str | None
+    call_id: str
+    output: str
+
+
+NewItem = NewMessage | NewCall | NewCallOutput
 
 
 class _Message(Wire):
@@ -42,14 +67,21 @@ class _Message(Wire):
     content: list[dict[str, Any]]
 
 
-_NOT_YET = {
-    "function_call": "function calls are not available on this server yet",
-    "function_call_output": "function calls are not available on this server yet",
-    "mcp_list_tools": "MCP is not available on this server",
-    "mcp_call": "MCP is not available on this server",
-    "mcp_approval_request": "MCP is not available on this server",
-    "mcp_approval_response": "MCP is not available on this server",
-}
+class _Call(Wire):
+    id: Str | None = None
+    call_id: Str | None = None
+    name: Str
+    arguments: Str
+
+
+class _CallOutput(Wire):
+    id: Str | None = None
+    call_id: Str
+    output: Str
+
+
+_KINDS = ("message", "function_call", "function_call_output")
+_MCP = ("mcp_list_tools", "mcp_call", "mcp_approval_request", "mcp_approval_response")
 
 _TEXT_TYPES: dict[str, tuple[str, ...]] = {
     "system": ("input_text", "text"),
@@ -60,45 +92,58 @@ _TEXT_TYPES: dict[str, tuple[str, ...]] = {
 transcript is taken by its transcript."""
 
 
-def read_item(item: dict[str, Any], max_audio_bytes: int) -> NewItem:
-    """An item of a `conversation.item.create`.
+def read_item(item: dict[str, Any], decode: DecodeAudio, at: str = "item") -> NewItem:
+    """An item that a client made.
 
     Raises:
-        ProtocolError: with the path of what is wrong, from `item` on.
+        ProtocolError: with the path of what is wrong, from `at` on.
     """
     kind = item.get("type")
     if kind is None:
         raise ProtocolError(
-            "missing_required_parameter", "Missing required parameter: 'item.type'.", "item.type"
+            "missing_required_parameter", f"Missing required parameter: '{at}.type'.", f"{at}.type"
         )
-    if isinstance(kind, str) and kind in _NOT_YET:
-        raise unsupported("item.type", f"{_NOT_YET[kind]}; create message items.")
-    if kind != "message":
+    if kind in _MCP:
+        raise unsupported(
+            f"{at}.type",
+            "MCP is not run by this server: offer a server's tools as functions, and their calls"
+            " and outputs as function_call and function_call_output items.",
+        )
+    if kind not in _KINDS:
+        names = ", ".join(f"'{name}'" for name in _KINDS)
         raise ProtocolError(
-            "invalid_value", f"Invalid value: {show(kind)}. Supported values are: 'message'.", "item.type"
+            "invalid_value", f"Invalid value: {show(kind)}. Supported values are: {names}.", f"{at}.type"
         )
-    message = check(_Message, item, "item")
-    if message.id == "" or len(message.id or "") > 512:
-        raise ProtocolError("invalid_value", "'item.id' holds 1 to 512 characters.", "item.id")
+    if kind == "message":
+        return _read_message(check(_Message, item, at), decode, at)
+    if kind == "function_call":
+        call = check(_Call, item, at)
+        return NewCall(_id(call.id, at), call.call_id or "", call.name, call.arguments)
+    output = check(_CallOutput, item, at)
+    return NewCallOutput(_id(output.id, at), output.call_id, output.output)
+
+
+def _id(given: str | None, at: str) -> str | None:
+    if given == "" or len(given or "") > LONGEST_ID:
+        raise ProtocolError("invalid_value", f"'{at}.id' holds 1 to {LONGEST_ID} characters.", f"{at}.id")
+    return given
+
+
+def _read_message(message: _Message, decode: DecodeAudio, at: str) -> NewMessage:
+    item_id = _id(message.id, at)
     content = tuple(
-        _read_part(part, message.role, f"item.content[{index}]", max_audio_bytes)
+        _read_part(part, message.role, f"{at}.content[{index}]", decode)
         for index, part in enumerate(message.content)
     )
     if not content and message.role != "assistant":
-        raise ProtocolError("invalid_value", "'item.content' holds at least one part.", "item.content")
-    return NewItem(message.id, message.role, content)
+        raise ProtocolError("invalid_value", f"'{at}.content' holds at least one part.", f"{at}.content")
+    return NewMessage(item_id, message.role, content)
 
 
-def _read_part(part: dict[str, Any], role: Role, at: str, max_audio_bytes: int) -> NewText | NewAudio:
+def _read_part(part: dict[str, Any], role: Role, at: str, decode: DecodeAudio) -> NewText | NewAudio:
     kind = part.get("type")
     if role == "user" and kind == "input_audio":
-        pcm = decode_audio(part.get("audio"), f"{at}.audio", max_audio_bytes)
-        if not pcm or len(pcm) % 2:
-            raise ProtocolError(
-                "invalid_value",
-                f"'{at}.audio' holds a whole number of 16-bit samples, at least one.",
-                f"{at}.audio",
-            )
+        pcm = decode(part.get("audio"), f"{at}.audio")
         transcript = part.get("transcript")
         if transcript is not None and not isinstance(transcript, str):
             raise _no_string(f"{at}.transcript", transcript)

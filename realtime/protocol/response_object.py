@@ -4,31 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, Field
 
-from realtime.protocol.validation import Str, Wire, refuse
-from realtime.protocol.values import (
-    Format,
-    MaxTokens,
-    Modalities,
-    NoParallelCalls,
-    NoPrompt,
-    NoReasoning,
-    ToolChoice,
-    Tools,
-    VoiceName,
-    not_yet,
-)
+from realtime.protocol.tools import ToolChoice, Tools
+from realtime.protocol.validation import Bool, Str, Wire, refuse
+from realtime.protocol.values import Format, MaxTokens, Modalities, NoPrompt, NoReasoning, VoiceName
 
+MOST_INPUT = 1000
 _MOST_PAIRS, _LONGEST_KEY, _LONGEST_VALUE = 16, 64, 512
-
-
-def _in_band(value: Any) -> Any:
-    if value == "none":
-        raise refuse(
-            "unsupported_value", "out-of-band responses are not available on this server yet; use 'auto'"
-        )
-    return value
 
 
 def _small(value: dict[str, str] | None) -> dict[str, str] | None:
@@ -58,12 +41,10 @@ class ResponseAudio(Wire):
 
 class ResponseObject(Wire):
     """The `response` of a `response.create`: each field overrides the session's for one answer, null and
-    what is left out mean the session's own."""
+    what is left out mean the session's own. `input` is read by `realtime.protocol.items`."""
 
-    conversation: Annotated[Str | None, BeforeValidator(_in_band)] = None
-    input: Annotated[
-        None, not_yet("a response's own input is not available on this server yet; create items instead")
-    ] = None
+    conversation: Str | None = None
+    input: Annotated[list[dict[str, Any]], Field(max_length=MOST_INPUT)] | None = None
     instructions: Str | None = None
     output_modalities: Modalities | None = None
     max_output_tokens: MaxTokens | None = None
@@ -72,8 +53,13 @@ class ResponseObject(Wire):
     tool_choice: ToolChoice | None = None
     prompt: NoPrompt = None
     reasoning: NoReasoning = None
-    parallel_tool_calls: NoParallelCalls = None
+    parallel_tool_calls: Bool | None = None
     audio: ResponseAudio | None = None
+
+    @property
+    def format(self) -> Format | None:
+        """The format asked for, None where the session's holds."""
+        return self.audio.output.format if self.audio and self.audio.output else None
 
     @property
     def voice(self) -> str | None:

@@ -1,101 +1,58 @@
-"""The session object of a `realtime` session: its fields, their ranges and their defaults."""
+"""The session object, of a conversation or of a transcription: fields, ranges and defaults."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from realtime.protocol.validation import Bool, Int, Number, Str, Wire, check, refuse
+from realtime.protocol.errors import ProtocolError
+from realtime.protocol.tools import ToolChoice, Tools
+from realtime.protocol.turns import ServerVad, Transcription, TurnDetection
+from realtime.protocol.validation import Int, Number, Str, Wire, check, refuse, show
 from realtime.protocol.values import (
     Format,
     MaxTokens,
     Modalities,
-    NoParallelCalls,
     NoPrompt,
     NoReasoning,
+    ParallelCalls,
     PcmFormat,
-    ToolChoice,
-    Tools,
     Tracing,
     VoiceName,
     not_yet,
 )
 
 
-def _no_semantic_vad(value: Any) -> Any:
-    if isinstance(value, dict) and value.get("type") == "semantic_vad":
-        raise refuse(
-            "unsupported_value", "semantic_vad is not available on this server yet; use server_vad or null"
-        )
-    return value
-
-
-def _one_speed(value: Any) -> Any:
-    if isinstance(value, int | float) and value != 1:
-        raise refuse("unsupported_value", "speed other than 1.0 is not available on this server yet")
-    return value
-
-
-def _no_transcription(value: Any) -> Any:
-    if value == "transcription":
-        raise refuse(
-            "unsupported_value", "transcription sessions are not available on this server yet; use 'realtime'"
-        )
-    return value
-
-
-def _no_retention(value: Any) -> Any:
-    if isinstance(value, dict):
-        raise refuse(
-            "unsupported_value",
-            "retention ratios are not available on this server yet; use 'auto' or 'disabled'",
-        )
-    return value
-
-
 def _nothing_to_include(value: Any) -> None:
     if value is not None and value != []:
-        raise refuse("unsupported_value", "there is nothing to include yet; leave it out or null")
+        raise refuse("unsupported_value", "this server gives no log probabilities; leave it out or null")
 
 
-class ServerVad(Wire):
-    """Turns found by voice activity. Milliseconds; `threshold` is a probability.
-
-    500 ms of silence is the documented default (the live service shows 200, which cuts people off)."""
-
-    type: Literal["server_vad"]
-    threshold: Annotated[Number, Field(ge=0, le=1)] = 0.5
-    prefix_padding_ms: Annotated[Int, Field(ge=0, le=10_000)] = 300
-    silence_duration_ms: Annotated[Int, Field(ge=0, le=60_000)] = 500
-    idle_timeout_ms: Annotated[
-        None, not_yet("idle_timeout_ms is not available on this server yet; leave it out or null")
-    ] = None
-    create_response: Bool = True
-    interrupt_response: Bool = True
+def _known_hints(value: Any) -> Any:
+    for key in ("languages", "keywords", "delay"):
+        if isinstance(value, dict) and value.get(key) is not None:
+            raise refuse("unsupported_value", f"'{key}' is not taken; use 'language' and 'prompt'", f".{key}")
+    return value
 
 
 class Input(Wire):
     """What is done with the user's sound."""
 
     format: Format = PcmFormat(type="audio/pcm")
-    transcription: Annotated[
-        None, not_yet("input transcription is not available on this server yet; set it to null")
-    ] = None
+    transcription: Annotated[Transcription | None, BeforeValidator(_known_hints)] = None
     noise_reduction: Annotated[
         None, not_yet("noise reduction is not available on this server; set it to null")
     ] = None
-    turn_detection: Annotated[ServerVad | None, BeforeValidator(_no_semantic_vad)] = ServerVad(
-        type="server_vad"
-    )
+    turn_detection: TurnDetection | None = ServerVad(type="server_vad")
 
 
 class Output(Wire):
-    """How the answer sounds."""
+    """How the answer sounds. `speed` is the rate at which it is played after it was made."""
 
     format: Format = PcmFormat(type="audio/pcm")
     voice: VoiceName = ""
-    speed: Annotated[Number, BeforeValidator(_one_speed)] = 1.0
+    speed: Annotated[Number, Field(ge=0.25, le=1.5)] = 1.0
 
 
 class Audio(Wire):
@@ -105,6 +62,37 @@ class Audio(Wire):
     output: Output = Output()
 
 
+class InputOnly(Wire):
+    """Sound, one way."""
+
+    input: Input = Input()
+
+
+class TokenLimits(Wire):
+    """`post_instructions`: the most tokens of the conversation that the model is shown."""
+
+    post_instructions: Annotated[Int, Field(ge=1)] | None = None
+
+
+class RetentionRatio(Wire):
+    """Where the conversation is too long for the model, so much of the room is kept: the rest leaves at
+    once, so that the turns after find an unchanged beginning in the cache."""
+
+    type: Literal["retention_ratio"]
+    retention_ratio: Annotated[Number, Field(ge=0, le=1)]
+    token_limits: TokenLimits | None = Field(default=None, exclude_if=lambda value: value is None)
+
+
+def _form(value: Any) -> str:
+    return "<object>" if isinstance(value, dict | RetentionRatio) else "<word>"
+
+
+Truncation = Annotated[
+    Annotated[Literal["auto", "disabled"], Tag("<word>")] | Annotated[RetentionRatio, Tag("<object>")],
+    Discriminator(_form),
+]
+
+
 def _sound() -> list[Literal["audio", "text"]]:
     return ["audio"]
 
@@ -112,20 +100,31 @@ def _sound() -> list[Literal["audio", "text"]]:
 class SessionObject(Wire):
     """Everything a client may set, with what holds where it has set nothing."""
 
-    type: Annotated[Literal["realtime"], BeforeValidator(_no_transcription)]
+    type: Literal["realtime"]
     output_modalities: Modalities = Field(default_factory=_sound)
     instructions: Str = ""
     tools: Tools = Field(default_factory=list)
     tool_choice: ToolChoice = "auto"
+    parallel_tool_calls: ParallelCalls = None
     max_output_tokens: MaxTokens = "inf"
     tracing: Tracing = None
-    truncation: Annotated[Literal["auto", "disabled"], BeforeValidator(_no_retention)] = "auto"
+    truncation: Truncation = "auto"
     prompt: NoPrompt = None
     reasoning: NoReasoning = None
-    parallel_tool_calls: NoParallelCalls = None
     audio: Audio = Audio()
     include: Annotated[None, BeforeValidator(_nothing_to_include)] = None
 
+
+class TranscriptionObject(Wire):
+    """A session that only writes down what it hears."""
+
+    type: Literal["transcription"]
+    audio: InputOnly = InputOnly()
+    include: Annotated[None, BeforeValidator(_nothing_to_include)] = None
+
+
+AnySession = SessionObject | TranscriptionObject
+Kind = TypeVar("Kind", SessionObject, TranscriptionObject)
 
 _NULL_IS_A_VALUE = {
     "turn_detection",
@@ -135,10 +134,12 @@ _NULL_IS_A_VALUE = {
     "prompt",
     "include",
     "idle_timeout_ms",
+    "language",
+    "interrupt_after_ms",
 }
 
 
-def update(session: SessionObject, patch: dict[str, Any]) -> SessionObject:
+def update(session: Kind, patch: dict[str, Any]) -> Kind:
     """The session after a `session.update`: only the fields that are there change.
 
     `audio` merges key by key; a turn detection of another type starts from its own defaults. Null clears
@@ -147,10 +148,18 @@ def update(session: SessionObject, patch: dict[str, Any]) -> SessionObject:
     Raises:
         ProtocolError: and nothing has changed.
     """
+    kind = patch.get("type")
+    if kind in ("realtime", "transcription") and kind != session.type:
+        raise ProtocolError(
+            "invalid_value",
+            f"Invalid value: {show(kind)}. This session is of type '{session.type}', for all its life"
+            " (connect with ?intent=transcription for one that only transcribes).",
+            "session.type",
+        )
     merged = _merge(session.model_dump(), patch)
     if "type" not in patch:
         del merged["type"]
-    return check(SessionObject, merged, "session")
+    return check(type(session), merged, "session")
 
 
 def _merge(base: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
@@ -160,7 +169,7 @@ def _merge(base: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
         old = base.get(key)
         if value is None and key not in _NULL_IS_A_VALUE:
             continue
-        if not isinstance(value, dict) or key == "tracing":
+        if not isinstance(value, dict) or key in ("tracing", "tool_choice", "truncation"):
             merged[key] = value
         elif isinstance(old, dict) and ("type" not in old or value.get("type", old["type"]) == old["type"]):
             merged[key] = _merge(old, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Strict, ValidationError
@@ -34,10 +35,14 @@ _LONGEST_SHOWN = 100
 _LONGEST_PATH = 200
 
 
-def refuse(code: str, message: str) -> PydanticCustomError:
-    """An error of our own for a validator to raise."""
+_TAGS = {"server_vad", "semantic_vad", "audio/pcm", "audio/pcmu", "audio/pcma", "<word>", "<object>"}
+"""What pydantic puts into the path of a field of a discriminated union; no field has such a name."""
+
+
+def refuse(code: str, message: str, at: str = "") -> PydanticCustomError:
+    """An error of our own for a validator to raise, about what stands at the path `at` in its value."""
     # Given as a value, the message is no template: braces in it stay what they are.
-    return PydanticCustomError(code, "{message}", {"message": message})
+    return PydanticCustomError(code, "{message}", {"message": message, "at": at})
 
 
 def check(model: type[Model], data: Any, at: str = "") -> Model:
@@ -53,8 +58,13 @@ def check(model: type[Model], data: Any, at: str = "") -> Model:
 
 
 def _translate(found: Any, at: str) -> ProtocolError:
-    param = _path(at, found["loc"])
     kind, context, given = found["type"], found.get("ctx") or {}, found["input"]
+    param = _path(at, found["loc"]) + context.get("at", "")
+    if kind == "union_tag_not_found":
+        kind, param = "missing", f"{param}.type"
+    if kind == "union_tag_invalid":
+        given, kind, param = context["tag"], "literal_error", f"{param}.type"
+        context = {"expected": context["expected_tags"]}
     if kind == "missing":
         return ProtocolError("missing_required_parameter", f"Missing required parameter: '{param}'.", param)
     if kind == "literal_error":
@@ -78,9 +88,11 @@ def _translate(found: Any, at: str) -> ProtocolError:
             f"Invalid type for '{param}': {_expected(found['msg'])}, but got {kind_of(given)} instead.",
             param,
         )
+    if "at" not in context:
+        kind = "invalid_value"
     # Our own validators name their code themselves.
     wrong = "Unsupported" if kind == "unsupported_value" else "Invalid"
-    return ProtocolError(kind, f"{wrong} '{param}': {found['msg']}.", param)
+    return ProtocolError(kind, f"{wrong} '{param}': {found['msg'].rstrip('.')}.", param)
 
 
 def _path(at: str, location: tuple[int | str, ...]) -> str:
@@ -88,14 +100,18 @@ def _path(at: str, location: tuple[int | str, ...]) -> str:
     for step in location:
         if isinstance(step, int):
             path += f"[{step}]"
-        else:
+        elif step not in _TAGS:
             path += f".{step}" if path else step
     return path if len(path) <= _LONGEST_PATH else path[: _LONGEST_PATH - 1] + "…"
 
 
 def _expected(message: str) -> str:
     """pydantic's "Input should be a valid dictionary or instance of Audio", in the words of JSON."""
-    expected = message.partition(" or instance of ")[0].replace("Input should be", "expected").rstrip(".")
+    expected = (
+        re.split(" or (?:instance of|object to extract)", message)[0]
+        .replace("Input should be", "expected")
+        .rstrip(".")
+    )
     for python, json in (("a valid dictionary", "an object"), ("a valid list", "an array"), ("valid ", "")):
         expected = expected.replace(python, json)
     return expected.replace("a integer", "an integer")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from realtime.protocol.validation import Str, Wire, refuse, show
+from realtime.protocol.validation import Bool, Str, Wire, refuse, show
 
 STOCK_VOICES = (
     "alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse",
@@ -50,28 +50,6 @@ def _max_tokens(value: Any) -> Any:
     return value
 
 
-def _no_tools(value: Any) -> Any:
-    if value is None or value == []:
-        return value
-    if not isinstance(value, list):
-        raise refuse("invalid_type", "expected an array of tools")
-    raise refuse("unsupported_value", "tools are not available on this server yet; send an empty array")
-
-
-def _no_tool_choice(value: Any) -> Any:
-    if value not in (None, "auto", "none"):
-        raise refuse("unsupported_value", "tools are not available on this server yet; use 'auto' or 'none'")
-    return value
-
-
-def _no_g711(value: Any) -> Any:
-    if isinstance(value, dict) and value.get("type") in ("audio/pcmu", "audio/pcma"):
-        raise refuse(
-            "unsupported_value", "G.711 is not available on this server yet; use audio/pcm at 24000 Hz"
-        )
-    return value
-
-
 def _voice_name(value: Any) -> Any:
     return value["id"] if isinstance(value, dict) and "id" in value else value
 
@@ -99,21 +77,30 @@ class PcmFormat(Wire):
     rate: Literal[24000] = 24000
 
 
-Format = Annotated[PcmFormat, BeforeValidator(_no_g711)]
+class MuLawFormat(Wire):
+    """Sound on the wire: G.711 mu-law mono at 8 kHz."""
+
+    type: Literal["audio/pcmu"]
+
+
+class ALawFormat(Wire):
+    """Sound on the wire: G.711 A-law mono at 8 kHz."""
+
+    type: Literal["audio/pcma"]
+
+
+Format = Annotated[PcmFormat | MuLawFormat | ALawFormat, Field(discriminator="type")]
 VoiceName = Annotated[Str, BeforeValidator(_voice_name)]
 """A name, or an object that holds one as its id."""
 Modalities = Annotated[list[Literal["audio", "text"]], AfterValidator(_one_modality)]
 MaxTokens = Annotated[int | Literal["inf"], BeforeValidator(_max_tokens)]
-Tools = Annotated[list[Any], BeforeValidator(_no_tools)]
-ToolChoice = Annotated[Str, BeforeValidator(_no_tool_choice)]
 Tracing = Annotated[Any, BeforeValidator(_traceable)]
 # Not shown either: a session without reasoning has no such key, and strict clients take no null there.
 NoReasoning = Annotated[
     None, not_yet("reasoning effort is not available on this server; leave it out"), Field(exclude=True)
 ]
-NoParallelCalls = Annotated[
-    None, not_yet("tools are not available on this server yet; leave it out"), Field(exclude=True)
-]
+# Shown where a client has set it, as the live service does.
+ParallelCalls = Annotated[Bool | None, Field(exclude_if=lambda value: value is None)]
 NoPrompt = Annotated[None, not_yet("stored prompts are not available on this server; use instructions")]
 
 

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from engine import Engine, EngineError
 from realtime.audio.vad import VadWorker
-from realtime.protocol.errors import ProtocolError, unsupported
+from realtime.protocol.errors import ProtocolError
 from realtime.protocol.ids import random_id
 from realtime.server.connection import Connection
 from realtime.server.readiness import Readiness
@@ -78,8 +78,13 @@ class Gateway:
         except EngineError as error:
             await _refuse(socket, _not_ready(error.message), 1013)
         else:
-            config = SessionConfig(self.model, voices, max_session_s=self._settings.max_session_s)
-            session = Session(config, now=time.time())
+            config = SessionConfig(
+                self.model,
+                "transcription" if socket.query_params.get("intent") == "transcription" else "realtime",
+                voices=voices,
+                max_session_s=self._settings.max_session_s,
+            )
+            session = Session(config, clock=time.time)
             await Connection(socket, session, self._engine, self._vad, self._settings).run()
         finally:
             self._sessions -= 1
@@ -89,8 +94,6 @@ class Gateway:
         if "realtime=v1" in socket.headers.get("openai-beta", ""):
             message = "The beta events are not available on this server; leave out the OpenAI-Beta header."
             return ProtocolError("beta_api_shape_disabled", message), 4000
-        if socket.query_params.get("intent") == "transcription":
-            return unsupported("intent", "Transcription sessions are not available on this server yet."), 4000
         if not self._readiness.ready:
             message = self._readiness.failure or "The model is still loading; try again in a moment."
             return _not_ready(message), 1013

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
@@ -131,7 +130,7 @@ class Connection:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(self._settings.tick_s)
-            self._perform(self._session.tick(time.time()))
+            self._perform(self._session.tick())
 
     async def _answer(self, request: Request) -> None:
         """Let the engine answer; whatever breaks, the session hears of exactly one end."""

@@ -23,9 +23,9 @@ def encode(event: dict[str, Any]) -> str:
 def encode_audio(effect: SendAudio) -> Iterator[str]:
     """`response.output_audio.delta`, each of 200 ms at most. The ids are the server's own: nothing in
     them needs escaping."""
-    for start in range(0, len(effect.pcm), _LONGEST_DELTA):
+    for start in range(0, len(effect.sound), _LONGEST_DELTA):
         event_id = random_id("event") if start else effect.event_id
-        sound = pybase64.b64encode_as_string(effect.pcm[start : start + _LONGEST_DELTA])
+        sound = pybase64.b64encode_as_string(effect.sound[start : start + _LONGEST_DELTA])
         yield (
             f'{{"type":"response.output_audio.delta","event_id":"{event_id}",'
             f'"response_id":"{effect.response_id}","item_id":"{effect.item_id}",'

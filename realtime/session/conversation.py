@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 from engine import Message
 from realtime.protocol.errors import ProtocolError
 from realtime.protocol.validation import show
-from realtime.session.item import Item
+from realtime.session.item import CallItem, Item
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A message as the model is shown it, and the items that it is made of."""
+
+    message: Message
+    item_ids: tuple[str, ...]
+
+
+def shown(items: Iterable[Item]) -> list[Shown]:
+    """Items as messages. What the assistant says and the calls it makes then are one turn of its own."""
+    turns: list[Shown] = []
+    for item in items:
+        message = item.message()
+        if message is None:
+            continue
+        last = turns[-1] if turns else None
+        if isinstance(item, CallItem) and last and last.message.role == "assistant":
+            joined = Message("assistant", last.message.parts + message.parts)
+            turns[-1] = Shown(joined, (*last.item_ids, item.id))
+        else:
+            turns.append(Shown(message, (item.id,)))
+    return turns
 
 
 class Conversation:
@@ -17,6 +42,7 @@ class Conversation:
     def __init__(self, max_items: int) -> None:
         self._items: list[Item] = []
         self._max_items = max_items
+        self._left_out: set[str] = set()
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self._items)
@@ -63,12 +89,20 @@ class Conversation:
 
     def delete(self, item_id: str) -> Item:
         """Remove an item and return it."""
+        self._left_out.discard(item_id)
         return self._items.pop(self._find(item_id, "item_delete_invalid_item_id", "deleting", None))
 
-    def messages(self) -> tuple[Message, ...]:
+    def find(self, item_id: str) -> Item | None:
+        """The item of this id, if there is one."""
+        return next((item for item in self._items if item.id == item_id), None)
+
+    def shown(self) -> list[Shown]:
         """The conversation as the model is shown it."""
-        shown = (item.message() for item in self._items)
-        return tuple(message for message in shown if message is not None)
+        return shown(item for item in self._items if item.id not in self._left_out)
+
+    def leave_out(self, item_ids: Collection[str]) -> None:
+        """The model is not shown these any more: there was no room for them. Clients still are."""
+        self._left_out.update(item_ids)
 
     def _find(self, item_id: str, code: str, doing: str, param: str | None) -> int:
         for place, item in enumerate(self._items):

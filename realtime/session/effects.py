@@ -17,21 +17,32 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class SendAudio:
-    """One `response.output_audio.delta`: the hot path, encoded by the server without a dict."""
+    """More of an answer's sound, in the format of the response: one `response.output_audio.delta`, the hot
+    path, encoded by the server without a dict. Where the server plays, PCM16 at 24 kHz for its player."""
 
     event_id: str
     response_id: str
     item_id: str
     output_index: int
     content_index: int
-    pcm: bytes = field(repr=False)
+    sound: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ClearPlayback:
+    """The player drops what it has not played of this response, and reports how far it came by
+    `Session.playback_cleared`. Only where the server plays."""
+
+    response_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Ask the engine for an answer; its events come back through `Session.engine(request.id, event)`."""
+    """Ask the engine for an answer; its events come back through `Session.engine(request.id, event)`.
+    `transcriber`: ask the model beside it that only transcribes."""
 
     request: Request
+    transcriber: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,15 @@ class ResetDetector:
 
 
 @dataclass(frozen=True, slots=True)
+class Judge:
+    """Somebody paused: is the turn over? `pcm` is the turn so far, at most its last seconds (24 kHz PCM16).
+    The judge answers by `Session.judged(pause, probability)`, None where nobody can tell."""
+
+    pause: int
+    pcm: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Forget:
     """These sounds have left the conversation: the engine need not keep them."""
 
@@ -73,4 +93,4 @@ class Close:
     reason: str
 
 
-Effect = Send | SendAudio | Start | Cancel | Detect | ResetDetector | Forget | Close
+Effect = Send | SendAudio | ClearPlayback | Start | Cancel | Detect | ResetDetector | Judge | Forget | Close

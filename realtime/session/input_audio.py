@@ -4,47 +4,35 @@ from __future__ import annotations
 
 
 class InputAudioBuffer:
-    """Samples from `start` up to `end`, counted over all sound appended in the session.
-
-    An odd byte waits for its other half in the next append, until a commit or a clear by the client. Sound
-    leaves at the front alone.
-    """
+    """Samples from `start` up to `end`, counted over all sound appended in the session (PCM16 at 24 kHz,
+    whole samples). Sound leaves at the front alone."""
 
     def __init__(self) -> None:
         self.start = 0
         self._data = bytearray()
-        self._half = b""
 
     @property
     def end(self) -> int:
-        """Position after the last whole sample."""
+        """Position after the last sample."""
         return self.start + len(self._data) // 2
 
-    def append(self, sound: bytes) -> bytes:
-        """Add bytes; returns the whole samples that they completed."""
-        sound = self._half + sound
-        whole = len(sound) & ~1
-        self._half = sound[whole:]
-        self._data += sound[:whole]
-        return sound[:whole]
+    def append(self, pcm: bytes) -> None:
+        """Add whole samples."""
+        self._data += pcm
 
     def take(self, start: int, end: int) -> bytes:
         """Remove everything before `end` and return what of it lies at or after `start`."""
-        first = max(0, start - self.start) * 2
-        pcm = bytes(self._data[first : (end - self.start) * 2])
+        pcm = self.peek(start, end)
         self.drop(end)
         return pcm
+
+    def peek(self, start: int, end: int) -> bytes:
+        """What lies from `start` up to `end`, left where it is."""
+        first = max(0, start - self.start) * 2
+        return bytes(self._data[first : max(0, end - self.start) * 2])
 
     def drop(self, position: int) -> None:
         """Forget everything before `position`."""
         count = min(max(0, position - self.start), len(self._data) // 2)
         del self._data[: count * 2]
         self.start += count
-
-    def peek(self) -> bytes:
-        """Everything, left where it is."""
-        return bytes(self._data)
-
-    def drop_half(self) -> None:
-        """Forget half a sample: what the client appends next begins a new one."""
-        self._half = b""

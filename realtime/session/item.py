@@ -1,106 +1,28 @@
-"""An item of the conversation and its parts: words, or sound with its transcript."""
+"""An item of the conversation: a message, a call of a tool, or what the tool answered."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
-import pybase64
-
-from engine import Audio, Message, Part, Text
+from engine import Audio, Call, CallOutput, Message, Part, Text
 from realtime.protocol.items import Role
+from realtime.session.content import Content
 
-BYTES_PER_MS = 48
-"""PCM16 mono at 24 kHz."""
-_BYTES_PER_CHARACTER = 65 * BYTES_PER_MS
-"""What a written character takes to be said: about 15 a second."""
 _LARGEST_RETRIEVED = 700_000
 """Bytes of sound that an answer may carry: some clients take frames of at most 1 MiB, base64 included."""
 
-Kind = Literal["input_text", "input_audio", "output_text", "output_audio"]
+Status = Literal["in_progress", "completed", "incomplete"]
 
 
 @dataclass(slots=True)
-class Content:
-    """One part of an item: words (`text`), or sound (`pcm`) with its transcript in `text`.
-
-    `audio_id` names the sound towards the engine. `made` counts the bytes of sound there ever were,
-    `limit` is how many of them are kept (None: all), `whole` says that words and sound are both complete.
-    """
-
-    kind: Kind
-    text: str | None = None
-    pcm: bytes | bytearray = b""
-    audio_id: str = ""
-    whole: bool = True
-    made: int = field(init=False)
-    limit: int | None = field(init=False, default=None)
-
-    def __post_init__(self) -> None:
-        self.made = len(self.pcm)
-
-    @property
-    def spoken(self) -> bool:
-        return self.kind in ("input_audio", "output_audio")
-
-    def add_sound(self, pcm: bytes) -> None:
-        """More sound of an answer in the making; what lies beyond a truncation is not kept."""
-        assert isinstance(self.pcm, bytearray)
-        self.made += len(pcm)
-        self.pcm += pcm
-        self._cut()
-
-    def truncate(self, audio_end_ms: int) -> None:
-        """Keep at most the first `audio_end_ms` of sound, and of the transcript what was said by then.
-        Nothing comes back: a later, larger mark changes nothing."""
-        keep = audio_end_ms * BYTES_PER_MS
-        if self.whole and keep >= self.made:
-            return
-        self.limit = keep if self.limit is None else min(self.limit, keep)
-        self._cut()
-
-    def _cut(self) -> None:
-        if self.limit is not None and len(self.pcm) > self.limit:
-            self.pcm = self.pcm[: self.limit]
-
-    def kept_text(self) -> str:
-        """The words, up to where they were truncated.
-
-        Sound and words are not aligned: the share of sound kept is the share of words kept, down to a
-        whole word. Words run ahead of sound, so for an answer that was cut off while it was made the
-        length of all its sound is estimated from its words.
-        """
-        text = self.text or ""
-        if self.limit is None:
-            return text
-        total = self.made if self.whole else max(self.made, len(text) * _BYTES_PER_CHARACTER)
-        if self.limit >= total:
-            return text
-        end = len(text) * self.limit // total
-        while end and not (text[end].isspace() or text[end - 1].isspace()):
-            end -= 1
-        return text[:end].rstrip()
-
-    def describe(self, *, with_audio: bool = False) -> dict[str, Any]:
-        """This part as items show it."""
-        if not self.spoken:
-            return {"type": self.kind, "text": self.text or ""}
-        # A user's sound has no transcript until one is made; the key has to be there all the same.
-        transcript = self.text if self.kind == "input_audio" else self.kept_text()
-        shown: dict[str, Any] = {"type": self.kind, "transcript": transcript}
-        if with_audio:
-            shown["audio"] = pybase64.b64encode(self.pcm).decode()
-        return shown
-
-
-@dataclass(slots=True)
-class Item:
-    """One message of the conversation."""
+class MessageItem:
+    """What somebody said or wrote."""
 
     id: str
     role: Role
     content: list[Content]
-    status: Literal["in_progress", "completed", "incomplete"] = "completed"
+    status: Status = "completed"
 
     def describe(self, *, with_audio: bool = False) -> dict[str, Any]:
         """This item as the protocol shows it; with its sound where that is asked for and not too long."""
@@ -128,3 +50,64 @@ class Item:
             elif text := part.kept_text():
                 parts.append(Text(text))
         return Message(self.role, tuple(parts)) if parts else None
+
+
+@dataclass(slots=True)
+class CallItem:
+    """The model called a function of the client's."""
+
+    id: str
+    call_id: str
+    name: str
+    arguments: str
+    status: Status = "completed"
+
+    def describe(self, *, with_audio: bool = False) -> dict[str, Any]:
+        """This item as the protocol shows it."""
+        return {
+            "id": self.id,
+            "object": "realtime.item",
+            "type": "function_call",
+            "status": self.status,
+            "call_id": self.call_id,
+            "name": self.name,
+            "arguments": self.arguments,
+        }
+
+    def audio_ids(self) -> tuple[str, ...]:
+        return ()
+
+    def message(self) -> Message | None:
+        """What the model is shown."""
+        return Message("assistant", (Call(self.name, self.arguments),))
+
+
+@dataclass(slots=True)
+class CallOutputItem:
+    """What the client's function answered."""
+
+    id: str
+    call_id: str
+    output: str
+    status: Status = "completed"
+
+    def describe(self, *, with_audio: bool = False) -> dict[str, Any]:
+        """This item as the protocol shows it."""
+        return {
+            "id": self.id,
+            "object": "realtime.item",
+            "type": "function_call_output",
+            "status": self.status,
+            "call_id": self.call_id,
+            "output": self.output,
+        }
+
+    def audio_ids(self) -> tuple[str, ...]:
+        return ()
+
+    def message(self) -> Message | None:
+        """What the model is shown."""
+        return Message("tool", (CallOutput(self.output),))
+
+
+Item = MessageItem | CallItem | CallOutputItem

@@ -1,27 +1,25 @@
-"""The session's ear: the input buffer and turn detection together, from sound to committed turns."""
+"""The session's ear: wire format, input buffer and turn detection together, from sound to turns."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from realtime.audio.formats import SoundDecoder
 from realtime.protocol.errors import ProtocolError
 from realtime.protocol.ids import Ids
-from realtime.protocol.session_object import ServerVad, SessionObject
+from realtime.protocol.session_object import AnySession
+from realtime.session import turn_detection
 from realtime.session.config import SessionConfig
-from realtime.session.effects import Detect, Effect, ResetDetector
+from realtime.session.effects import Detect, Effect, Judge, ResetDetector
 from realtime.session.input_audio import InputAudioBuffer
-from realtime.session.turn_detection import (
-    SAMPLES_PER_MS,
-    WINDOW,
-    Thresholds,
-    TurnDetector,
-    TurnStarted,
-)
+from realtime.session.turn_detection import SAMPLES_PER_MS, TurnEnded, TurnStarted, TurnState
+from realtime.session.turn_settings import DISCRETION, thresholds
 
 _SHORTEST_COMMIT_MS = 100
 _SAMPLES_PER_S = 1000 * SAMPLES_PER_MS
+_JUDGED_SAMPLES = 8 * _SAMPLES_PER_S
+"""What a judge is shown at most: how a turn ends is heard in its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +35,31 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What a client committed: an item's id and sound. `ended_at_ms` where it ended an open turn."""
+    """What is committed without a judgement: an item's id and sound, from and up to so many ms of appended
+    sound. `spoken`: it ended an open turn."""
 
     item_id: str
     pcm: bytes
-    ended_at_ms: int | None
+    start_ms: int
+    end_ms: int
+    spoken: bool
 
 
 class Listening:
-    """Sound in, turns out. Positions are samples of all sound appended in the session."""
+    """Sound in, turns out. Positions are samples of all sound appended in the session, at 24 kHz."""
 
-    def __init__(self, config: SessionConfig, settings: SessionObject, new_id: Ids) -> None:
+    def __init__(self, config: SessionConfig, settings: AnySession, new_id: Ids) -> None:
         self._config = config
         self._new_id = new_id
         self._buffer = InputAudioBuffer()
-        self._detector = TurnDetector(position=0)
+        self._format = settings.audio.input.format.type
+        self._decoder = SoundDecoder(self._format)
+        self._undetected = b""
+        """Sound that is buffered, and that the detector is told of with what comes next."""
+        self._state = TurnState(position=0)
         self._epoch = 0
+        self._pause = 0
+        self._unjudged = False
         self._item_id: str | None = None
         self._vad = settings.audio.input.turn_detection
 
@@ -61,35 +68,38 @@ class Listening:
         """The id that the client was told for the turn being spoken: no other item may take it."""
         return self._item_id
 
-    def configure(self, settings: SessionObject) -> list[Effect]:
-        """Other turn detection; no buffered sound is lost.
+    def configure(self, settings: AnySession) -> list[Effect]:
+        """Other turn detection or format; no buffered sound is lost.
 
         Other thresholds hold from the next window on, in an open turn too. Switched off, an open turn is
         forgotten and its sound waits for a commit. Switched on, all that is buffered is listened to.
         """
+        effects: list[Effect] = []
+        if settings.audio.input.format.type != self._format:
+            effects += self._take(self._decoder.flush())
+            self._format = settings.audio.input.format.type
+            self._decoder = SoundDecoder(self._format)
         before, self._vad = self._vad, settings.audio.input.turn_detection
         if (before is None) == (self._vad is None):
-            return []
-        effects = self._reset(self._buffer.start)
-        buffered = self._buffer.peek()
+            return effects
+        effects += self._reset(self._buffer.start)
+        buffered = self._buffer.peek(self._buffer.start, self._buffer.end)
         return [*effects, Detect(self._epoch, buffered)] if self._vad and buffered else effects
 
     def append(self, sound: bytes) -> list[Effect]:
-        """More sound.
+        """More sound in the session's input format.
 
         Raises:
             ProtocolError: `input_audio_buffer_full`; this sound is not taken, the rest stays.
         """
-        held = self._buffer.end - self._buffer.start + len(sound) // 2
-        if held > self._config.max_buffer_s * _SAMPLES_PER_S:
-            raise ProtocolError(
-                "input_audio_buffer_full",
-                f"The input audio buffer holds at most {self._config.max_buffer_s:g} seconds; this append was"
-                " not taken. Commit or clear the buffer.",
-                "audio",
-            )
-        whole = self._buffer.append(sound)
-        return [Detect(self._epoch, whole)] if whole and self._vad else []
+        samples = len(sound) // 2 if self._format == "audio/pcm" else 3 * len(sound)
+        self._check_room(samples)
+        return self._take(self._decoder.add(sound))
+
+    def append_pcm(self, pcm: bytes) -> list[Effect]:
+        """More sound as PCM16 at 24 kHz, whatever the format of the wire. Raises as `append` does."""
+        self._check_room(len(pcm) // 2)
+        return self._take(pcm)
 
     def commit(self) -> Commit:
         """Everything that is buffered; an open turn ends with it, and half a sample is dropped.
@@ -97,7 +107,9 @@ class Listening:
         Raises:
             ProtocolError: `input_audio_buffer_commit_empty` for less than 100 ms.
         """
-        start = self._buffer.start if self._detector.start is None else self._detector.start
+        self._buffer.append(rest := self._decoder.flush())
+        self._undetected += rest
+        start = self._buffer.start if self._state.start is None else self._state.start
         milliseconds = (self._buffer.end - start) / SAMPLES_PER_MS
         if milliseconds < _SHORTEST_COMMIT_MS:
             raise ProtocolError(
@@ -105,54 +117,97 @@ class Listening:
                 "Error committing input audio buffer: buffer too small. Expected at least"
                 f" {_SHORTEST_COMMIT_MS}ms of audio, but buffer only has {milliseconds:.2f}ms of audio.",
             )
-        end = self._buffer.end
-        spoken, self._item_id = self._item_id, None
-        pcm = self._buffer.take(start, end)
-        self._buffer.drop_half()
-        self._detector.cut(end)
-        return Commit(spoken or self._new_id("item"), pcm, end // SAMPLES_PER_MS if spoken else None)
+        return self._commit(start)
+
+    def commit_silence(self) -> Commit:
+        """What is buffered between turns, made up to 100 ms: nobody spoke for long."""
+        commit = self._commit(self._buffer.start)
+        shortest = 2 * _SHORTEST_COMMIT_MS * SAMPLES_PER_MS
+        return replace(commit, pcm=commit.pcm.ljust(shortest, b"\0"))
 
     def clear(self) -> list[Effect]:
         """Forget what is not committed, and an open turn with it."""
+        self._decoder = SoundDecoder(self._format)
         self._buffer.drop(self._buffer.end)
-        self._buffer.drop_half()
         return self._reset(self._buffer.end)
 
     def fail(self) -> list[Effect]:
         """The detector is lost: an open turn is forgotten, its sound waits for a commit."""
         return self._reset(self._buffer.end)
 
-    def _reset(self, position: int) -> list[Effect]:
-        """Start detection anew, its first window at `position`."""
-        self._epoch += 1
-        self._item_id = None
-        self._detector = TurnDetector(position, floor=self._buffer.start)
-        return [ResetDetector(self._epoch)]
-
-    def hear(self, epoch: int, probabilities: Sequence[float]) -> Iterator[Turn]:
-        """The turns that these windows begin and end, one after another."""
+    def hear(self, epoch: int, probabilities: Sequence[float], *, answering: bool) -> Iterator[Turn | Judge]:
+        """The turns that these windows begin and end, and the pauses to be judged, one after another.
+        `answering`: an answer is given meanwhile, which a back-channel need not stop."""
         vad = self._vad
         if vad is None or epoch != self._epoch:
             return
-        thresholds = self._thresholds(vad)
+        limits = thresholds(vad, self._config.min_speech_ms, answering=answering, unjudged=self._unjudged)
         for probability in probabilities:
-            turn = self._detector.hear(probability, thresholds)
-            if isinstance(turn, TurnStarted):
+            self._state, happening = turn_detection.next_window(self._state, probability, limits)
+            if happening is None:
+                continue
+            if isinstance(happening, TurnStarted):
                 self._item_id = self._new_id("item")
-                at_ms = turn.start // SAMPLES_PER_MS
-                yield Turn(self._item_id, at_ms, None, vad.interrupt_response)
-            elif turn is not None:
-                assert self._item_id is not None
-                item_id, self._item_id = self._item_id, None
-                pcm = self._buffer.take(turn.start, turn.end)
-                yield Turn(item_id, turn.end // SAMPLES_PER_MS, pcm, vad.create_response)
-        self._buffer.drop(self._detector.needed_from(thresholds))
-        self._detector.forget_before(self._buffer.start)
+                self._pause += 1
+                yield Turn(self._item_id, happening.start // SAMPLES_PER_MS, None, vad.interrupt_response)
+            elif isinstance(happening, TurnEnded):
+                yield self._ended(happening, vad.create_response)
+            else:
+                self._pause += 1
+                start = max(happening.start, happening.end - _JUDGED_SAMPLES)
+                yield Judge(self._pause, self._buffer.peek(start, happening.end))
+        self._buffer.drop(self._state.needed_from(limits))
+        self._state = turn_detection.forget_before(self._state, self._buffer.start)
 
-    def _thresholds(self, vad: ServerVad) -> Thresholds:
-        return Thresholds(
-            probability=vad.threshold,
-            padding=vad.prefix_padding_ms * SAMPLES_PER_MS,
-            silence=vad.silence_duration_ms * SAMPLES_PER_MS,
-            speech=max(1, math.ceil(self._config.min_speech_ms * SAMPLES_PER_MS / WINDOW)),
-        )
+    def judged(self, pause: int, probability: float | None) -> Turn | None:
+        """How likely the turn is over, of a pause that may be over by now. Returns the turn, if it is."""
+        vad, start = self._vad, self._state.start
+        if vad is None or vad.type != "semantic_vad" or start is None:
+            return None
+        if pause != self._pause or not self._state.paused:
+            return None
+        # Where nobody can tell, silence alone decides, and sooner than where somebody said "not yet".
+        self._unjudged = probability is None
+        if probability is None or probability < DISCRETION[vad.eagerness].probability:
+            return None
+        end = self._state.position
+        self._state = turn_detection.cut(self._state, end)
+        return self._ended(TurnEnded(start, end), vad.create_response)
+
+    def _ended(self, turn: TurnEnded, answer: bool) -> Turn:
+        assert self._item_id is not None
+        item_id, self._item_id = self._item_id, None
+        self._unjudged = False
+        return Turn(item_id, turn.end // SAMPLES_PER_MS, self._buffer.take(turn.start, turn.end), answer)
+
+    def _commit(self, start: int) -> Commit:
+        end = self._buffer.end
+        spoken, self._item_id = self._item_id, None
+        pcm = self._buffer.take(start, end)
+        self._state = turn_detection.cut(self._state, end)
+        item_id = spoken or self._new_id("item")
+        return Commit(item_id, pcm, start // SAMPLES_PER_MS, end // SAMPLES_PER_MS, spoken is not None)
+
+    def _check_room(self, samples: int) -> None:
+        held = self._buffer.end - self._buffer.start + samples
+        if held > self._config.max_buffer_s * _SAMPLES_PER_S:
+            raise ProtocolError(
+                "input_audio_buffer_full",
+                f"The input audio buffer holds at most {self._config.max_buffer_s:g} seconds; this append was"
+                " not taken. Commit or clear the buffer.",
+                "audio",
+            )
+
+    def _take(self, pcm: bytes) -> list[Effect]:
+        self._buffer.append(pcm)
+        pcm, self._undetected = self._undetected + pcm, b""
+        return [Detect(self._epoch, pcm)] if pcm and self._vad else []
+
+    def _reset(self, position: int) -> list[Effect]:
+        """Start detection anew, its first window at `position`."""
+        self._epoch += 1
+        self._undetected = b""
+        self._unjudged = False
+        self._item_id = None
+        self._state = TurnState(position, self._buffer.start)
+        return [ResetDetector(self._epoch)]

@@ -1,26 +1,30 @@
-"""One response: from `response.created` to its one `response.done`.
-
-A pure life cycle: each call takes what the engine did and returns what the client is to see. Whatever
-comes after the end is nothing.
-"""
+"""One response as its client sees it: from `response.created` to its one `response.done`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from engine import Usage
+from engine import Tool, ToolCall, ToolChoice, Usage
+from realtime.audio.formats import SoundEncoder
 from realtime.protocol.ids import Ids
+from realtime.session.content import Content
 from realtime.session.conversation import Conversation
-from realtime.session.effects import Effect, Send, SendAudio
-from realtime.session.item import Content, Item
-
-Status = Literal["in_progress", "completed", "cancelled", "incomplete", "failed"]
-_FRAME_BYTES = 1920 * 2
-"""PCM16 of one frame of sound: 80 ms at 24 kHz, one audio token."""
-Make = Callable[..., Send]
-"""Makes an event from its type and fields, with an id."""
+from realtime.session.effects import Effect, SendAudio
+from realtime.session.item import CallItem, MessageItem
+from realtime.session.making import Make
+from realtime.session.response_life import (
+    CloseMessage,
+    Finish,
+    Happening,
+    OpenMessage,
+    ResponseState,
+    ShowCall,
+    ShowSound,
+    ShowText,
+    Step,
+    next_state,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +33,14 @@ class ResponseSettings:
 
     modality: Literal["audio", "text"]
     voice: str
+    format: dict[str, Any]
+    speed: float
     max_output_tokens: int | Literal["inf"]
     metadata: dict[str, str] | None
     instructions: str
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = field(default_factory=ToolChoice)
+    parallel: bool = True
 
 
 def usage_object(usage: Usage) -> dict[str, Any]:
@@ -59,114 +68,132 @@ def usage_object(usage: Usage) -> dict[str, Any]:
 
 
 class Response:
-    """One answer in the making. Its item joins the conversation with its first word or sound."""
+    """One answer in the making: shows what its life's steps are. Its items join the conversation as they
+    begin; without a conversation (out of band) they are its own alone.
+
+    `shown` and `borrowed`: what the model is shown for it, as item ids for each message, and the sounds
+    among it that nobody else needs.
+    """
 
     def __init__(
         self,
         settings: ResponseSettings,
-        conversation: Conversation,
-        conversation_id: str,
+        conversation: Conversation | None,
+        conversation_id: str | None,
         new_id: Ids,
         make: Make,
+        *,
+        shown: tuple[tuple[str, ...], ...] = (),
+        borrowed: tuple[str, ...] = (),
     ) -> None:
         self.id = new_id("resp")
         self.settings = settings
-        self.status: Status = "in_progress"
-        self._usage = Usage()
+        self.shown = shown
+        self.borrowed = borrowed
+        self._state = ResponseState(spoken=settings.modality == "audio", parallel=settings.parallel)
         self._conversation = conversation
         self._conversation_id = conversation_id
         self._make = make
         self._new_id = new_id
-        self._item_id = new_id("item")
-        self._item: Item | None = None
+        self._encoder = SoundEncoder(settings.format["type"], settings.speed)
         self._previous: str | None = None
+        self._message: MessageItem | None = None
         self._text = ""
-        self._sound_bytes = 0
+        self._output: list[MessageItem | CallItem] = []
 
     @property
     def active(self) -> bool:
         """It has not ended yet."""
-        return self.status == "in_progress"
+        return self._state.status == "in_progress"
+
+    @property
+    def in_band(self) -> bool:
+        """It writes to the conversation."""
+        return self._conversation is not None
+
+    @property
+    def status(self) -> str:
+        return self._state.status
+
+    @property
+    def usage(self) -> Usage:
+        """What it has cost so far."""
+        return self._state.usage
+
+    @property
+    def message_id(self) -> str | None:
+        """The item that is spoken, once there is one."""
+        return self._message.id if self._message else None
 
     def begin(self) -> list[Effect]:
         """`response.created`."""
         return [self._make("response.created", response=self._describe(None, None))]
 
-    def started(self, usage: Usage) -> list[Effect]:
-        """What the prompt has cost; from here on the response counts along, so that one which is cut
-        off can say at once what it used."""
-        self._usage = usage
-        return []
+    def advance(self, happening: Happening) -> list[Effect]:
+        """Something happened; what the client is to see of it."""
+        self._state, steps = next_state(self._state, happening)
+        return [effect for step in steps for effect in self._show(step)]
 
-    def text(self, delta: str, tokens: int) -> list[Effect]:
-        """More words."""
-        if not self.active or not delta:
-            return []
-        self._usage = replace(self._usage, output_text_tokens=self._usage.output_text_tokens + tokens)
-        effects = self._open()
-        self._text += delta
-        part = self._part()
-        part.text = self._text
-        kind = "response.output_audio_transcript.delta" if part.spoken else "response.output_text.delta"
-        return [*effects, self._make(kind, **self._where(), delta=delta)]
+    def _show(self, step: Step) -> list[Effect]:
+        match step:
+            case OpenMessage():
+                return self._open()
+            case ShowText(text, tokens):
+                self._text += text
+                part = self._part()
+                part.add_text(text, tokens)
+                kind = "output_audio_transcript" if part.spoken else "output_text"
+                return [self._make(f"response.{kind}.delta", **self._where(), delta=text)]
+            case ShowSound(pcm):
+                self._part().add_sound(pcm)
+                return self._play(self._encoder.add(pcm))
+            case CloseMessage():
+                return self._close(step)
+            case ShowCall(call):
+                return self._call(call)
+            case Finish(end):
+                details: dict[str, Any] | None = None
+                if end.status != "completed":
+                    details = (
+                        {"type": end.status}
+                        | ({"reason": end.reason} if end.reason else {})
+                        | ({"error": end.error} if end.error else {})
+                    )
+                body = self._describe(details, usage_object(self._state.usage))
+                return [self._make("response.done", response=body)]
 
-    def audio(self, pcm: bytes) -> list[Effect]:
-        """More sound, PCM16 at 24 kHz."""
-        if not self.active or not pcm or self.settings.modality == "text":
+    def _play(self, sound: bytes) -> list[Effect]:
+        if not sound:
             return []
-        effects = self._open()
-        self._sound_bytes += len(pcm)
-        self._usage = replace(self._usage, output_audio_tokens=-(-self._sound_bytes // _FRAME_BYTES))
-        self._part().add_sound(pcm)
-        return [*effects, SendAudio(self._new_id("event"), self.id, self._item_id, 0, 0, pcm)]
-
-    def finish(
-        self,
-        status: Literal["completed", "cancelled", "incomplete", "failed"],
-        *,
-        reason: str | None = None,
-        error: dict[str, str] | None = None,
-        usage: Usage | None = None,
-    ) -> list[Effect]:
-        """Close every open part, then `response.done`; a second end is nothing."""
-        if not self.active:
-            return []
-        self.status = status
-        effects = self._close() if self._item else []
-        details: dict[str, Any] | None = None
-        if status != "completed":
-            details = (
-                {"type": status}
-                | ({"reason": reason} if reason else {})
-                | ({"error": error} if error else {})
-            )
-        body = self._describe(details, usage_object(Usage() if status == "failed" else usage or self._usage))
-        return [*effects, self._make("response.done", response=body)]
+        return [SendAudio(event_id=self._new_id("event"), **self._where(), sound=sound)]
 
     def _open(self) -> list[Effect]:
-        """The output item and its one part, where they are not there yet."""
-        if self._item:
-            return []
-        spoken = self.settings.modality == "audio"
-        content = Content("output_audio" if spoken else "output_text", "", bytearray(), whole=False)
-        self._item = Item(self._item_id, "assistant", [], status="in_progress")
-        self._previous = self._conversation.add(self._item)
-        shown = self._item.describe()
-        self._item.content.append(content)
+        """The message and its one part."""
+        spoken = self._state.spoken
+        settings = self.settings
+        content = Content(
+            "output_audio" if spoken else "output_text",
+            "",
+            bytearray(),
+            whole=False,
+            format=settings.format["type"],
+            speed=settings.speed,
+        )
+        self._message = MessageItem(self._new_id("item"), "assistant", [], status="in_progress")
+        effects = self._added(self._message)
+        self._message.content.append(content)
         part = {"type": "audio", "transcript": ""} if spoken else {"type": "text", "text": ""}
-        return [
-            self._make("response.output_item.added", response_id=self.id, output_index=0, item=shown),
-            self._make("conversation.item.added", previous_item_id=self._previous, item=shown),
-            self._make("response.content_part.added", **self._where(), part=part),
-        ]
+        return [*effects, self._make("response.content_part.added", **self._where(), part=part)]
 
-    def _close(self) -> list[Effect]:
-        assert self._item is not None
+    def _close(self, step: CloseMessage) -> list[Effect]:
+        assert self._message is not None
         part = self._part()
-        part.whole = self.status == "completed"
-        self._item.status = "completed" if part.whole else "incomplete"
+        part.whole = step.whole
+        self._message.status = "completed" if step.whole else "incomplete"
         effects: list[Effect] = []
         if part.spoken:
+            if step.heard_out:
+                effects += self._play(self._encoder.flush())
             done = {"type": "audio", "transcript": self._text}
             effects += [
                 self._make("response.output_audio.done", **self._where()),
@@ -175,40 +202,79 @@ class Response:
         else:
             done = {"type": "text", "text": self._text}
             effects.append(self._make("response.output_text.done", **self._where(), text=self._text))
-        shown = self._shown()
+        effects.append(self._make("response.content_part.done", **self._where(), part=done))
+        return [*effects, *self._done(self._message)]
+
+    def _call(self, call: ToolCall) -> list[Effect]:
+        item = CallItem(self._new_id("item"), self._new_id("call"), call.name, "", "in_progress")
+        effects = self._added(item)
+        item.arguments, item.status = call.arguments, "completed"
+        where = {
+            "response_id": self.id,
+            "item_id": item.id,
+            "output_index": len(self._output) - 1,
+            "call_id": item.call_id,
+        }
+        kind = "response.function_call_arguments"
         return [
             *effects,
-            self._make("response.content_part.done", **self._where(), part=done),
-            self._make("conversation.item.done", previous_item_id=self._previous, item=shown),
-            self._make("response.output_item.done", response_id=self.id, output_index=0, item=shown),
+            self._make(f"{kind}.delta", **where, delta=call.arguments),
+            self._make(f"{kind}.done", **where, name=call.name, arguments=call.arguments),
+            *self._done(item),
         ]
 
-    def _shown(self) -> dict[str, Any]:
+    def _added(self, item: MessageItem | CallItem) -> list[Effect]:
+        """An output item begins."""
+        index = len(self._output)
+        self._output.append(item)
+        shown = item.describe()
+        effects: list[Effect] = [
+            self._make("response.output_item.added", response_id=self.id, output_index=index, item=shown)
+        ]
+        if self._conversation is not None:
+            self._previous = self._conversation.add(item)
+            effects.append(self._make("conversation.item.added", previous_item_id=self._previous, item=shown))
+        return effects
+
+    def _done(self, item: MessageItem | CallItem) -> list[Effect]:
+        """The last output item is whole."""
+        index = len(self._output) - 1
+        shown = self._shown(item)
+        effects: list[Effect] = []
+        if self._conversation is not None:
+            effects.append(self._make("conversation.item.done", previous_item_id=self._previous, item=shown))
+        effects.append(
+            self._make("response.output_item.done", response_id=self.id, output_index=index, item=shown)
+        )
+        return effects
+
+    def _shown(self, item: MessageItem | CallItem) -> dict[str, Any]:
         """The item as this response made it: all of it, also where the client has truncated its item."""
-        assert self._item is not None
+        if isinstance(item, CallItem):
+            return item.describe()
         made = Content(self._part().kind, text=self._text)
-        return Item(self._item.id, "assistant", [made], self._item.status).describe()
+        return MessageItem(item.id, "assistant", [made], item.status).describe()
 
     def _part(self) -> Content:
-        assert self._item is not None
-        return self._item.content[0]
+        assert self._message is not None
+        return self._message.content[0]
 
     def _where(self) -> dict[str, Any]:
-        return {"response_id": self.id, "item_id": self._item_id, "output_index": 0, "content_index": 0}
+        """The place of the message's one part."""
+        return {"response_id": self.id, "item_id": self.message_id, "output_index": 0, "content_index": 0}
 
     def _describe(self, details: dict[str, Any] | None, usage: dict[str, Any] | None) -> dict[str, Any]:
+        settings = self.settings
         return {
             "object": "realtime.response",
             "id": self.id,
-            "status": self.status,
+            "status": self._state.status,
             "status_details": details,
-            "output": [self._shown()] if self._item else [],
+            "output": [self._shown(item) for item in self._output],
             "conversation_id": self._conversation_id,
-            "output_modalities": [self.settings.modality],
-            "max_output_tokens": self.settings.max_output_tokens,
-            "audio": {
-                "output": {"format": {"type": "audio/pcm", "rate": 24000}, "voice": self.settings.voice}
-            },
+            "output_modalities": [settings.modality],
+            "max_output_tokens": settings.max_output_tokens,
+            "audio": {"output": {"format": settings.format, "voice": settings.voice}},
             "usage": usage,
-            "metadata": self.settings.metadata,
+            "metadata": settings.metadata,
         }

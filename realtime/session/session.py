@@ -1,7 +1,7 @@
 """One conversation of the Realtime protocol, without I/O: events in, effects out.
 
-The server calls one method at a time and carries out what it returns, in order. Nothing here waits,
-reads a clock or knows of sockets, so every interleaving can be tested as plain data.
+The server calls one method at a time and carries out what it returns, in order. Nothing here waits or
+knows of sockets, and time is what the given clock says, so every interleaving can be tested as plain data.
 """
 
 from __future__ import annotations
@@ -10,45 +10,69 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import engine
-from engine import AudioDelta, Started, TextDelta
-from realtime.protocol import events, session_object, values
+from engine import Finished
+from realtime.protocol import events
 from realtime.protocol.errors import ProtocolError
 from realtime.protocol.ids import Ids, random_id
-from realtime.protocol.response_object import ResponseObject
-from realtime.protocol.session_object import SessionObject
+from realtime.protocol.turns import ServerVad
 from realtime.protocol.validation import check, show
+from realtime.session import idle
 from realtime.session.config import SessionConfig
+from realtime.session.configuration import Configuration
 from realtime.session.conversation import Conversation
-from realtime.session.effects import Cancel, Close, Effect, Forget, Send, Start
+from realtime.session.effects import ClearPlayback, Close, Effect, Forget, Judge, Send
 from realtime.session.history import History
-from realtime.session.listening import Listening
-from realtime.session.request import answer_request, response_settings
-from realtime.session.response import Response
+from realtime.session.idle import Answered, IdleState, Passed, Stirred
+from realtime.session.item import MessageItem
+from realtime.session.listening import Listening, Turn
+from realtime.session.responses import Responses
+from realtime.session.transcriptions import Transcriptions
 
-_ERRORS_OF_THE_REQUEST = ("context_length_exceeded", "unknown_voice")
+_TRANSCRIBING = (
+    "session.update",
+    "input_audio_buffer.append",
+    "input_audio_buffer.commit",
+    "input_audio_buffer.clear",
+    "conversation.item.retrieve",
+    "conversation.item.delete",
+)
+"""What a session that only transcribes takes."""
 
 
 class Session:
     """One client's session.
 
     Args:
-        now: unix time in seconds; `tick` gives later ones.
+        clock: unix time in seconds.
         ids: makes ids; the default draws them at random.
+
+    Raises:
+        ProtocolError: `config.initial` cannot be had here.
     """
 
-    def __init__(self, config: SessionConfig, *, now: float, ids: Ids | None = None) -> None:
+    def __init__(self, config: SessionConfig, *, clock: Callable[[], float], ids: Ids | None = None) -> None:
         self._config = config
+        self._clock = clock
         self._new_id = ids or random_id
-        self._id = self._new_id("sess")
-        self._conversation_id = self._new_id("conv")
-        self._expires_at = int(now) + config.max_session_s
-        self._settings = SessionObject(type="realtime", instructions=config.instructions)
-        self._settings.audio.output.voice = config.voices[0] if config.voices else "default"
+        session_id, conversation_id = self._new_id("sess"), self._new_id("conv")
+        self._expires_at = int(clock()) + config.max_session_s
+        self._configuration = Configuration(config, session_id, self._expires_at)
+        settings = self._configuration.settings
         self._conversation = Conversation(config.max_items)
         self._history = History(self._conversation, config.max_append_bytes, self._new_id, self._event)
-        self._listening = Listening(config, self._settings, self._new_id)
-        self._response: Response | None = None
-        self._spoke = False
+        self._history.input_format = settings.audio.input.format.type
+        self._listening = Listening(config, settings, self._new_id)
+        self._responses = Responses(
+            config,
+            self._configuration,
+            self._conversation,
+            conversation_id,
+            self._history,
+            self._new_id,
+            self._event,
+        )
+        self._transcriptions = Transcriptions(config, self._new_id, self._event)
+        self._idle = IdleState()
         self._closed = False
         self._handlers: dict[str, Callable[[dict[str, Any]], list[Effect]]] = {
             "session.update": self._update,
@@ -57,17 +81,21 @@ class Session:
             "input_audio_buffer.clear": self._clear,
             "conversation.item.create": self._create_item,
             "conversation.item.retrieve": self._history.retrieve,
-            "conversation.item.truncate": self._history.truncate,
-            "conversation.item.delete": self._history.delete,
+            "conversation.item.truncate": self._truncate,
+            "conversation.item.delete": self._delete_item,
             "response.create": self._create_response,
-            "response.cancel": self._cancel_response,
+            "response.cancel": self._responses.cancel,
         }
+        if config.server_plays:
+            self._handlers["output_audio_buffer.clear"] = self._clear_playback
+        if config.type == "transcription":
+            self._handlers = {kind: self._handlers[kind] for kind in _TRANSCRIBING}
 
     # What the server tells the session.
 
     def open(self) -> list[Effect]:
         """The first event of every session."""
-        return [self._event("session.created", session=self._describe())]
+        return [self._event("session.created", session=self._configuration.describe())]
 
     def receive(self, frame: str | bytes) -> list[Effect]:
         """One text frame as it came. Never raises: what is wrong becomes an `error` event."""
@@ -90,79 +118,78 @@ class Session:
         )
         return [self._error(ProtocolError("invalid_event", message))]
 
+    def append_sound(self, pcm: bytes) -> list[Effect]:
+        """Sound that came beside the events (WebRTC): PCM16 mono at 24 kHz, whole samples."""
+        if self._closed:
+            return []
+        try:
+            return self._listening.append_pcm(pcm)
+        except ProtocolError as error:
+            return [self._error(error)]
+
     def heard(self, epoch: int, probabilities: Sequence[float]) -> list[Effect]:
         """Probabilities of speech, one for each window of 32 ms (768 samples) since the epoch began."""
         if self._closed:
             return []
         effects: list[Effect] = []
-        for turn in self._listening.hear(epoch, probabilities):
-            if turn.pcm is None:
-                effects.append(
-                    self._event(
-                        "input_audio_buffer.speech_started", audio_start_ms=turn.at_ms, item_id=turn.item_id
-                    )
-                )
-                if turn.answer:
-                    effects += self._interrupt("turn_detected")
-                continue
-            effects.append(self._speech_stopped(turn.at_ms, turn.item_id))
-            try:
-                self._conversation.check_room()
-            except ProtocolError as error:
-                effects.append(self._error(error))
-                continue
-            effects += self._history.commit(turn.item_id, turn.pcm)
-            if turn.answer and not self._active:
-                effects += self._respond(ResponseObject())
+        answering = self._responses.answering(self._clock())
+        for happening in self._listening.hear(epoch, probabilities, answering=answering):
+            effects += [happening] if isinstance(happening, Judge) else self._turn(happening)
         return effects
+
+    def judged(self, pause: int, probability: float | None) -> list[Effect]:
+        """How likely it is that a turn which paused is over; None where nobody can tell."""
+        turn = None if self._closed else self._listening.judged(pause, probability)
+        return self._turn(turn) if turn else []
 
     def engine(self, request_id: str, event: engine.Event) -> list[Effect]:
         """Something that the engine did for a request of this session. What is late is dropped."""
-        response = self._response
-        if response is None or response.id != request_id or not response.active:
-            return []
-        if isinstance(event, Started):
-            return response.started(event.usage)
-        if isinstance(event, TextDelta):
-            return response.text(event.text, event.tokens)
-        if isinstance(event, AudioDelta):
-            effects = response.audio(event.pcm)
-            self._spoke = self._spoke or bool(effects)
-            return effects
-        if event.reason == "completed":
-            return response.finish("completed", usage=event.usage)
-        if event.reason == "length":
-            return response.finish("incomplete", reason="max_output_tokens", usage=event.usage)
-        if event.reason == "cancelled":
-            return response.finish("cancelled", reason="client_cancelled", usage=event.usage)
-        code = event.code or "engine_error"
-        kind = "invalid_request_error" if code in _ERRORS_OF_THE_REQUEST else "server_error"
-        error = {"type": kind, "code": code, "message": event.message or "The engine failed."}
-        return response.finish("failed", error=error)
+        if self._transcriptions.owns(request_id):
+            return self._transcriptions.engine(request_id, event)
+        last, now = self._responses.active, self._clock()
+        effects = self._responses.engine(request_id, event, now)
+        if isinstance(event, Finished) and last and last.status in ("completed", "incomplete"):
+            self._stir(Answered(max(now, self._responses.heard_at)))
+        return effects
+
+    def playback_started(self, response_id: str) -> list[Effect]:
+        """The player has begun a response's sound."""
+        return [self._event("output_audio_buffer.started", response_id=response_id)]
+
+    def playback_stopped(self, response_id: str) -> list[Effect]:
+        """The player has played all of a response."""
+        return [self._event("output_audio_buffer.stopped", response_id=response_id)]
+
+    def playback_cleared(
+        self, response_id: str, item_id: str, content_index: int, played_ms: int
+    ) -> list[Effect]:
+        """The player has dropped the rest of a response: what was not played was not heard."""
+        cleared = self._event("output_audio_buffer.cleared", response_id=response_id)
+        return [*self._history.heard_until(item_id, content_index, played_ms), cleared]
 
     def detector_failed(self, message: str) -> list[Effect]:
         """Turns cannot be found any more: the client is told, and may commit by itself."""
         error = ProtocolError("turn_detection_failed", message, kind="server_error")
         return [*self._listening.fail(), self._error(error)]
 
-    def tick(self, now: float) -> list[Effect]:
-        """Time passes."""
-        if self._closed or now < self._expires_at:
+    def tick(self) -> list[Effect]:
+        """Time passes; to be called about once a second."""
+        if self._closed:
             return []
+        now = self._clock()
+        if now < self._expires_at:
+            return self._idle_timeout() if self._stir(Passed(now)) else []
         minutes = self._config.max_session_s / 60
         message = f"Your session hit the maximum duration of {minutes:g} minutes."
         error = self._error(ProtocolError("session_expired", message))
-        return [error, *self.close(), Close(1001, message)]
+        return [*self._responses.end_all(tell=True), error, *self.close(), Close(1001, message)]
 
     def close(self) -> list[Effect]:
         """The connection is gone: nothing more is sent, nothing of this session is kept anywhere."""
         if self._closed:
             return []
         self._closed = True
-        effects: list[Effect] = []
-        if self._active is not None:
-            effects.append(Cancel(self._active.id))
-            self._response = None
+        effects = [*self._responses.end_all(tell=False), *self._transcriptions.close()]
         sounds = tuple(sound for item in self._conversation for sound in item.audio_ids())
         return [*effects, Forget(sounds)] if sounds else effects
 
@@ -181,27 +208,26 @@ class Session:
 
     def _update(self, event: dict[str, Any]) -> list[Effect]:
         patch = check(events.SessionUpdate, event).session
-        settings = session_object.update(self._settings, patch)
-        old, voice = self._settings.audio.output.voice, settings.audio.output.voice
-        self._check_voice(voice, "session.audio.output.voice")
-        if self._spoke and self._speaker(voice) != self._speaker(old):
-            message = "Cannot update a conversation's voice if assistant audio is present."
-            raise ProtocolError("cannot_update_voice", message, "session.audio.output.voice")
-        self._settings = settings
+        self._configuration.update(patch, spoke=self._responses.spoke)
+        settings = self._configuration.settings
+        self._history.input_format = settings.audio.input.format.type
         effects = self._listening.configure(settings)
-        return [self._event("session.updated", session=self._describe()), *effects]
+        return [self._event("session.updated", session=self._configuration.describe()), *effects]
 
     def _append(self, event: dict[str, Any]) -> list[Effect]:
-        sound = events.decode_audio(event.get("audio"), "audio", self._config.max_append_bytes)
-        return self._listening.append(sound)
+        return self._listening.append(
+            events.decode_audio(event.get("audio"), "audio", self._config.max_append_bytes)
+        )
 
     def _commit(self, event: dict[str, Any]) -> list[Effect]:
         self._conversation.check_room()
         taken = self._listening.commit()
         committed = self._history.commit(taken.item_id, taken.pcm)
-        if taken.ended_at_ms is None:
-            return committed
-        return [self._speech_stopped(taken.ended_at_ms, taken.item_id), *committed]
+        self._stir(Stirred())
+        written = self._transcribe(taken.item_id)
+        if not taken.spoken:
+            return [*committed, *written]
+        return [self._speech_stopped(taken.end_ms, taken.item_id), *committed, *written]
 
     def _clear(self, event: dict[str, Any]) -> list[Effect]:
         return [self._event("input_audio_buffer.cleared"), *self._listening.clear()]
@@ -209,71 +235,81 @@ class Session:
     def _create_item(self, event: dict[str, Any]) -> list[Effect]:
         return self._history.create(event, self._listening.open_item_id)
 
+    def _truncate(self, event: dict[str, Any]) -> list[Effect]:
+        effects = self._history.truncate(event)
+        # Whoever truncates has stopped playing.
+        self._responses.heard_at = min(self._responses.heard_at, self._clock())
+        return effects
+
+    def _delete_item(self, event: dict[str, Any]) -> list[Effect]:
+        effects = self._history.delete(event)
+        return [*effects, *self._transcriptions.drop(event["item_id"])]
+
     def _create_response(self, event: dict[str, Any]) -> list[Effect]:
-        asked = check(events.ResponseCreate, event).response or ResponseObject()
-        if self._active is not None:
-            message = (
-                f"Conversation already has an active response in progress: {self._active.id}."
-                " Wait until the response is finished before creating a new one."
+        effects = self._responses.create(event)
+        self._stir(Stirred())
+        return effects
+
+    def _clear_playback(self, event: dict[str, Any]) -> list[Effect]:
+        last = self._responses.last
+        return [ClearPlayback(last.id)] if last else []
+
+    # Turns.
+
+    def _turn(self, turn: Turn) -> list[Effect]:
+        self._stir(Stirred())
+        if turn.pcm is None:
+            started = self._event(
+                "input_audio_buffer.speech_started", audio_start_ms=turn.at_ms, item_id=turn.item_id
             )
-            raise ProtocolError("conversation_already_has_active_response", message)
-        if asked.conversation not in (None, "auto", self._conversation_id):
-            message = f"Invalid value: {show(asked.conversation)}. Supported values are: 'auto'."
-            raise ProtocolError("invalid_value", message, "response.conversation")
-        if asked.voice is not None:
-            self._check_voice(asked.voice, "response.audio.output.voice")
-        self._conversation.check_room()
-        return self._respond(asked)
+            return [started, *(self._responses.interrupt(self._clock()) if turn.answer else [])]
+        effects: list[Effect] = [self._speech_stopped(turn.at_ms, turn.item_id)]
+        try:
+            self._conversation.check_room()
+        except ProtocolError as error:
+            return [*effects, self._error(error)]
+        effects += self._history.commit(turn.item_id, turn.pcm)
+        if turn.answer:
+            effects += self._answer()
+        # After the answer, which somebody waits for.
+        return [*effects, *self._transcribe(turn.item_id)]
 
-    def _cancel_response(self, event: dict[str, Any]) -> list[Effect]:
-        asked = check(events.ResponseCancel, event).response_id
-        if self._active is None or asked not in (None, self._active.id):
-            which = "" if asked is None else f" with id {show(asked)}"
-            message = f"Cancellation failed: no active response found{which}."
-            raise ProtocolError("response_cancel_not_active", message)
-        return self._interrupt("client_cancelled")
-
-    # What they share.
-
-    @property
-    def _active(self) -> Response | None:
-        return self._response if self._response and self._response.active else None
-
-    def _respond(self, asked: ResponseObject) -> list[Effect]:
-        settings = response_settings(asked, self._settings)
-        response = Response(settings, self._conversation, self._conversation_id, self._new_id, self._event)
-        self._response = response
-        request = answer_request(response.id, settings, self._conversation, self._speaker(settings.voice))
-        return [*response.begin(), Start(request)]
-
-    def _interrupt(self, reason: str) -> list[Effect]:
-        """End the active response, if there is one; the engine is told first to stop."""
-        if self._active is None:
+    def _idle_timeout(self) -> list[Effect]:
+        """Nobody has said anything for long: the silence is a turn, and the model may speak again."""
+        if self._responses.active or self._listening.open_item_id or self._config.type == "transcription":
             return []
-        return [Cancel(self._active.id), *self._active.finish("cancelled", reason=reason)]
+        try:
+            self._conversation.check_room()
+        except ProtocolError as error:
+            return [self._error(error)]
+        silence = self._listening.commit_silence()
+        triggered = self._event(
+            "input_audio_buffer.timeout_triggered",
+            audio_start_ms=silence.start_ms,
+            audio_end_ms=silence.end_ms,
+            item_id=silence.item_id,
+        )
+        return [triggered, *self._history.commit(silence.item_id, silence.pcm), *self._answer()]
+
+    def _answer(self) -> list[Effect]:
+        if self._responses.active or self._config.type == "transcription":
+            return []
+        return self._responses.respond()
+
+    def _transcribe(self, item_id: str) -> list[Effect]:
+        item = self._conversation.find(item_id)
+        assert isinstance(item, MessageItem)
+        asked = self._configuration.settings.audio.input.transcription
+        return self._transcriptions.start(item_id, item.content[0], asked)
+
+    def _stir(self, happening: Answered | Stirred | Passed) -> bool:
+        vad = self._configuration.settings.audio.input.turn_detection
+        timeout = vad.idle_timeout_ms if isinstance(vad, ServerVad) else None
+        self._idle, over = idle.next_state(self._idle, happening, timeout)
+        return over
 
     def _speech_stopped(self, at_ms: int, item_id: str) -> Send:
         return self._event("input_audio_buffer.speech_stopped", audio_end_ms=at_ms, item_id=item_id)
-
-    def _check_voice(self, voice: str, param: str) -> None:
-        if voice == self._settings.audio.output.voice:
-            return
-        if wrong := values.voice_error(voice, self._config.voices):
-            raise ProtocolError("invalid_value", wrong, param)
-
-    def _speaker(self, voice: str) -> str | None:
-        """The installed voice that a name means: the default one for a stock voice's. None: the engine's."""
-        installed = self._config.voices
-        return voice if voice in installed else next(iter(installed), None)
-
-    def _describe(self) -> dict[str, Any]:
-        return {
-            "object": "realtime.session",
-            "id": self._id,
-            "model": self._config.model,
-            "expires_at": self._expires_at,
-            **self._settings.model_dump(),
-        }
 
     def _event(self, kind: str, **fields: Any) -> Send:
         return Send({"type": kind, "event_id": self._new_id("event"), **fields})

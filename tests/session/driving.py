@@ -24,7 +24,7 @@ def event_of(effect: Effect) -> dict[str, Any] | None:
     if isinstance(effect, SendAudio):
         fields = ("event_id", "response_id", "item_id", "output_index", "content_index")
         event = {name: getattr(effect, name) for name in fields}
-        return {"type": "response.output_audio.delta", "delta": base64.b64encode(effect.pcm).decode()} | event
+        return {"type": "response.output_audio.delta", "delta": base64.b64encode(effect.sound).decode()} | event
     return None
 
 
@@ -41,7 +41,10 @@ class Driver:
     def __init__(self, **config: Any) -> None:
         numbers = itertools.count(1)
         self.config = SessionConfig(**{"model": "chroma", "voices": ("ada", "bob")} | config)
-        self.session = Session(self.config, now=1000.0, ids=lambda prefix: f"{prefix}_{next(numbers)}")
+        self.now = 1000.0
+        self.session = Session(
+            self.config, clock=lambda: self.now, ids=lambda prefix: f"{prefix}_{next(numbers)}"
+        )
         self.effects: list[Effect] = []
         self.events: list[dict[str, Any]] = []
         self.do(self.session.open())
@@ -87,6 +90,11 @@ class Driver:
 
     def engine(self, request_id: str, *events: Any) -> list[dict[str, Any]]:
         return [event for one in events for event in self.do(self.session.engine(request_id, one))]
+
+    def at(self, now: float) -> list[dict[str, Any]]:
+        """Time has passed."""
+        self.now = now
+        return self.do(self.session.tick())
 
     def requests(self) -> list[Any]:
         return [effect.request for effect in self.effects if isinstance(effect, Start)]

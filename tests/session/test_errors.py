@@ -174,12 +174,12 @@ TABLE = [
 def test_what_is_wrong_is_named_and_nothing_changes(kind, fields, code, param):
     driver = Driver(max_append_bytes=1500)
     driver.send("conversation.item.create", **message(WORDS, id="taken"))
-    before = driver.session._settings.model_dump()
+    before = driver.session._configuration.settings.model_dump()
     error = driver.error(kind, **fields)
     assert (error["code"], error["param"]) == (code, param)
     assert error["type"] == "invalid_request_error"
     assert error["message"]
-    assert driver.session._settings.model_dump() == before
+    assert driver.session._configuration.settings.model_dump() == before
     assert types(driver.engine(driver.respond(), *ANSWER))[-1] == "response.done", "the session lives on"
     assert len(driver.requests()[0].messages) == 2, "no item came of it"
 

@@ -225,19 +225,19 @@ def test_what_is_retrieved_stays_under_the_frame_that_clients_take(driver):
 
 def test_nothing_happens_after_the_end(driver):
     driver.append(bytes(1536 * 10))
-    driver.do(driver.session.tick(9999.0))
+    driver.at(9999.0)
     assert driver.send("response.create") == driver.append(bytes(1536)) == driver.hear(0.9, 0.9) == []
     assert driver.session.receive_binary(b"x") == []
 
 
 def test_a_session_expires(driver):
     response = driver.respond()
-    assert driver.do(driver.session.tick(4599.0)) == []
-    (error,) = driver.do(driver.session.tick(4600.0))
+    assert driver.at(4599.0) == []
+    (error,) = driver.at(4600.0)
     assert error["error"]["code"] == "session_expired"
     assert Cancel(response) in driver.effects
     assert driver.effects[-1] == Close(1001, error["error"]["message"])
-    assert driver.session.tick(4700.0) == driver.session.close() == []
+    assert driver.at(4700.0) == driver.session.close() == []
 
 
 def test_a_connection_that_goes_away_takes_its_answer_and_sounds_along(driver):
