@@ -113,6 +113,6 @@ def decode_audio(audio: Any, param: str, limit: int) -> bytes:
     except ValueError:
         raise ProtocolError(
             "invalid_value",
-            f"Invalid '{param}'. Expected base64-encoded audio bytes (mono PCM16 at 24kHz).",
+            f"Invalid '{param}'. Expected base64-encoded audio bytes in the session's input format.",
             param,
         ) from None

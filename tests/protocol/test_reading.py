@@ -55,16 +55,20 @@ def test_a_users_message_may_mix_words_and_sound():
         {"type": "input_text", "text": "Listen:"},
         {"type": "input_audio", "audio": "AAAA" * 4, "transcript": "hm"},
     ]
-    item = read_item({"type": "message", "role": "user", "content": content}, 100)
+    item = read_item({"type": "message", "role": "user", "content": content}, lambda audio, at: base64.b64decode(audio))
     assert item.content == (NewText("Listen:"), NewAudio(bytes(12), "hm"))
     assert item.id is None
+
+
+def unread(audio, at):
+    raise AssertionError("there is no sound to read")
 
 
 @pytest.mark.parametrize("kind", [{}, [], 5, True])
 def test_a_type_that_is_no_string_is_an_error_like_any_other(kind):
     with pytest.raises(ProtocolError) as caught:
-        read_item({"type": kind}, 100)
+        read_item({"type": kind}, unread)
     assert (caught.value.code, caught.value.param) == ("invalid_value", "item.type")
     with pytest.raises(ProtocolError) as caught:
-        read_item({"type": "message", "role": "user", "content": [{"type": kind}]}, 100)
+        read_item({"type": "message", "role": "user", "content": [{"type": kind}]}, unread)
     assert (caught.value.code, caught.value.param) == ("invalid_value", "item.content[0].type")

@@ -233,7 +233,8 @@ def test_nothing_happens_after_the_end(driver):
 def test_a_session_expires(driver):
     response = driver.respond()
     assert driver.at(4599.0) == []
-    (error,) = driver.at(4600.0)
+    done, error = driver.at(4600.0)
+    assert done["response"]["status"] == "cancelled", "its answer ends too"
     assert error["error"]["code"] == "session_expired"
     assert Cancel(response) in driver.effects
     assert driver.effects[-1] == Close(1001, error["error"]["message"])
