@@ -255,11 +255,11 @@ class Engine(abc.ABC):
         """End an answer within one frame; its stream then yields `Finished(reason="cancelled")`.
         An unknown or finished id is no error: the answer may have ended while the call was on its way."""
 
-    @abc.abstractmethod
     async def turn_over(self, audio: Audio) -> float:
         """Probability, 0 to 1, that whoever speaks in this sound has said all there is to say.
 
         Raises EngineError (`no_turn_model` where the engine cannot judge at all)."""
+        raise EngineError("no_turn_model", f"{self.model} cannot tell whether a turn is over")
 
     @abc.abstractmethod
     async def forget(self, audio_ids: Sequence[str]) -> None:

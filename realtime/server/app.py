@@ -19,7 +19,9 @@ from realtime.protocol.errors import ProtocolError
 from realtime.protocol.ids import random_id
 from realtime.server.connection import Connection
 from realtime.server.readiness import Readiness
+from realtime.server.services import Services
 from realtime.server.settings import ServerSettings
+from realtime.server.transport import WebSocketTransport
 from realtime.server.wire import encode
 from realtime.session.config import SessionConfig
 from realtime.session.session import Session
@@ -85,7 +87,8 @@ class Gateway:
                 max_session_s=self._settings.max_session_s,
             )
             session = Session(config, clock=time.time)
-            await Connection(socket, session, self._engine, self._vad, self._settings).run()
+            services = Services(self._engine, self._vad, self._settings)
+            await Connection(WebSocketTransport(socket), session, services).run()
         finally:
             self._sessions -= 1
 

@@ -1,4 +1,4 @@
-"""One client's WebSocket: frames to the session, and its effects carried out in order."""
+"""One client's connection: frames to the session, and its effects carried out in order."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-from starlette.websockets import WebSocket, WebSocketDisconnect
-
 from engine import Engine, Finished, Request
-from realtime.audio.vad import VadWorker
-from realtime.server.settings import ServerSettings
+from realtime.server.services import Services
+from realtime.server.transport import GoneError, Player, Transport
 from realtime.server.wire import encode, encode_audio
 from realtime.session.effects import (
     Cancel,
+    ClearPlayback,
     Close,
     Detect,
     Effect,
     Forget,
+    Judge,
     ResetDetector,
     Send,
     SendAudio,
@@ -35,23 +35,28 @@ _EAR_PAUSE_S = 0.02
 
 
 class Connection:
-    """Owns the session's surroundings: its socket, its running answers, its ear."""
+    """Owns the session's surroundings: its transport, its running answers, its ear. `player` plays the
+    answers where the transport carries sound beside the events."""
 
     def __init__(
-        self, socket: WebSocket, session: Session, engine: Engine, vad: VadWorker, settings: ServerSettings
+        self, transport: Transport, session: Session, services: Services, player: Player | None = None
     ) -> None:
-        self._socket = socket
+        self._transport = transport
         self._session = session
-        self._engine = engine
-        self._settings = settings
+        self._services = services
+        self._engine = services.engine
+        self._settings = services.settings
+        self._player = player
         self._unsent: deque[str | Close] = deque()
         self._unsent_bytes = 0
         self._to_send = asyncio.Event()
         self._closing = False
         self._closed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._transcribed: set[str] = set()
+        """Requests that the transcriber answers."""
         loop = asyncio.get_running_loop()
-        self._ear = vad.stream(
+        self._ear = services.vad.stream(
             lambda epoch, probabilities: _call(loop, lambda: self._heard(epoch, probabilities)),
             lambda message: _call(loop, lambda: self._deaf(message)),
         )
@@ -80,9 +85,9 @@ class Connection:
 
     async def _break(self) -> None:
         """Tell the client that the fault is here."""
-        with contextlib.suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+        with contextlib.suppress(GoneError, TimeoutError):
             async with asyncio.timeout(_CLOSE_GRACE_S):
-                await self._socket.close(1011, "server_error.internal_error")
+                await self._transport.close(1011, "server_error.internal_error")
 
     async def _end_answers(self) -> None:
         """They end by the cancel that the session has just asked for; an engine that hangs is left."""
@@ -94,13 +99,14 @@ class Connection:
 
     async def _receive(self) -> None:
         while True:
-            message = await self._socket.receive()
-            if message["type"] == "websocket.disconnect":
+            try:
+                frame = await self._transport.receive()
+            except GoneError:
                 return
-            if (text := message.get("text")) is not None:
-                self._perform(self._session.receive(text))
+            if isinstance(frame, str):
+                self._perform(self._session.receive(frame))
             else:
-                self._perform(self._session.receive_binary(message["bytes"]))
+                self._perform(self._session.receive_binary(frame))
             # Not reading makes the client wait in turn: TCP carries it back. The ear's thread only counts,
             # it signals nothing, so that it never waits for a loop.
             while self._ear.behind_s > self._settings.max_unheard_s:  # noqa: ASYNC110
@@ -114,12 +120,11 @@ class Connection:
             frame = self._unsent.popleft()
             try:
                 if isinstance(frame, Close):
-                    await self._socket.close(frame.code, frame.reason)
+                    await self._transport.close(frame.code, frame.reason)
                     return
                 self._unsent_bytes -= len(frame)
-                await self._socket.send_text(frame)
-            except (WebSocketDisconnect, RuntimeError):
-                # What uvicorn and Starlette raise where the client is gone already.
+                await self._transport.send(frame)
+            except GoneError:
                 return
 
     async def _abandon(self) -> None:
@@ -132,19 +137,30 @@ class Connection:
             await asyncio.sleep(self._settings.tick_s)
             self._perform(self._session.tick())
 
-    async def _answer(self, request: Request) -> None:
+    def take(self, effects: Iterable[Effect]) -> None:
+        """Carry out what the session said to something that did not come by the transport."""
+        if not self._closing:
+            self._perform(effects)
+
+    async def _answer(self, engine: Engine, request: Request) -> None:
         """Let the engine answer; whatever breaks, the session hears of exactly one end."""
         try:
-            async for event in self._engine.respond(request):
+            async for event in engine.respond(request):
                 self._perform(self._session.engine(request.id, event))
         except Exception as error:
             log.exception("answer %s broke", request.id)
             failed = Finished("failed", code="engine_error", message=f"The answer broke: {error}")
             self._perform(self._session.engine(request.id, failed))
+        finally:
+            self._transcribed.discard(request.id)
 
     def _heard(self, epoch: int, probabilities: list[float]) -> None:
         if not self._closing:
             self._perform(self._session.heard(epoch, probabilities))
+
+    async def _judge(self, pause: Judge) -> None:
+        probability = await self._services.turn_over(pause.pcm)
+        self.take(self._session.judged(pause.pause, probability))
 
     def _deaf(self, message: str) -> None:
         """The detector cannot hear this session any more: told once, whatever it was still given."""
@@ -154,25 +170,49 @@ class Connection:
 
     def _perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
-            if isinstance(effect, SendAudio):
-                for frame in encode_audio(effect):
-                    self._queue(frame)
-            elif isinstance(effect, Send):
-                self._queue(encode(effect.event))
-            elif isinstance(effect, Detect):
-                if self._hears:
-                    self._ear.feed(effect.epoch, effect.pcm)
-            elif isinstance(effect, ResetDetector):
-                self._ear.reset(effect.epoch)
-            elif isinstance(effect, Start):
-                if not self._closing:
-                    self._spawn(self._answer(effect.request))
-            elif isinstance(effect, Cancel):
-                self._spawn(self._engine.cancel(effect.request_id))
-            elif isinstance(effect, Forget):
-                self._spawn(self._engine.forget(effect.audio_ids))
-            else:
-                self._close(effect)
+            match effect:
+                case SendAudio():
+                    if self._player:
+                        self._player.play(effect)
+                        continue
+                    for frame in encode_audio(effect):
+                        self._queue(frame)
+                case Send(event):
+                    self._queue(encode(event))
+                case Detect(epoch, pcm):
+                    if self._hears:
+                        self._ear.feed(epoch, pcm)
+                case ResetDetector(epoch):
+                    self._ear.reset(epoch)
+                case Start(request, transcriber):
+                    self._start(request, transcriber)
+                case Judge():
+                    self._spawn(self._judge(effect))
+                case Cancel(request_id):
+                    self._spawn(self._answerer(request_id).cancel(request_id))
+                case Forget(audio_ids):
+                    self._spawn(self._forget(audio_ids))
+                case ClearPlayback(response_id):
+                    if self._player:
+                        self._player.clear(response_id)
+                case Close():
+                    self._close(effect)
+
+    def _start(self, request: Request, transcriber: bool) -> None:
+        if self._closing:
+            return
+        if transcriber:
+            self._transcribed.add(request.id)
+        self._spawn(self._answer(self._answerer(request.id), request))
+
+    def _answerer(self, request_id: str) -> Engine:
+        """Who answers, or answered, this request."""
+        other = self._services.transcriber
+        return other if other and request_id in self._transcribed else self._engine
+
+    async def _forget(self, audio_ids: tuple[str, ...]) -> None:
+        for engine in filter(None, (self._engine, self._services.transcriber)):
+            await engine.forget(audio_ids)
 
     def _queue(self, frame: str) -> None:
         if self._closing:

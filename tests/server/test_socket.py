@@ -86,7 +86,6 @@ def test_the_realtime_subprotocol_is_chosen_and_no_key_is(echo):
     ("query", "headers", "code"),
     [
         ("", {"OpenAI-Beta": "realtime=v1"}, "beta_api_shape_disabled"),
-        ("?intent=transcription", {}, "unsupported_value"),
     ],
 )
 def test_what_is_not_served_is_refused_for_good(echo, query, headers, code):

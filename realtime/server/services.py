@@ -1,0 +1,34 @@
+"""What all connections share."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from engine import Audio, Engine, EngineError
+from realtime.audio.vad import VadWorker
+from realtime.protocol.ids import random_id
+from realtime.server.settings import ServerSettings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The engine, the model beside it that only transcribes, the ear, the judge of pauses, the settings."""
+
+    engine: Engine
+    vad: VadWorker
+    settings: ServerSettings
+    transcriber: Engine | None = None
+
+    async def turn_over(self, pcm: bytes) -> float | None:
+        """Probability that a turn (PCM16 mono at 24 kHz) is over; None where nobody can tell."""
+        audio = Audio(random_id("pause"), pcm)
+        try:
+            return await self.engine.turn_over(audio)
+        except EngineError as error:
+            log.debug("no judgement of a pause: %s", error.message)
+            return None
+        finally:
+            await self.engine.forget([audio.id])
