@@ -6,15 +6,28 @@ import asyncio
 import itertools
 import logging
 import weakref
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from typing import Any, TypeVar
 
-from engine.api import Audio, Engine, EngineError, Event, Finished, Message, Part, Request, Voice
+from engine.api import (
+    Audio,
+    Engine,
+    EngineError,
+    Event,
+    Finished,
+    Message,
+    Part,
+    Reference,
+    Request,
+    Voice,
+)
 from engine.child import Child
 from engine.settings import EngineSettings
-from engine.wire import Answered, AskVoices, Cancel, Forget, Refused, Respond, Voices
+from engine.wire import Answered, AskTurn, AskVoices, Cancel, Forget, Refused, Respond, TurnOver, Voices
 
 log = logging.getLogger(__name__)
+Sound = TypeVar("Sound", Audio, Reference)
 
 FIRST_DELAY = 0.25
 """Seconds before a child that died is started again; doubled after each failure."""
@@ -40,7 +53,7 @@ class ProcessEngine(Engine):
         self._keys = itertools.count(1)
         # Only the answer's generator holds the answer, so one that nobody reads any more leaves by itself.
         self._answers: weakref.WeakValueDictionary[int, _Answer] = weakref.WeakValueDictionary()
-        self._calls: dict[int, asyncio.Future[list[Voice]]] = {}
+        self._calls: dict[int, asyncio.Future[Any]] = {}
 
     @property
     def pid(self) -> int | None:
@@ -92,11 +105,18 @@ class ProcessEngine(Engine):
 
     async def voices(self) -> list[Voice]:
         """Raises EngineError (`engine_restarting`, `engine_died`, `engine_closed`) where no child can say."""
+        return await self._call(AskVoices)
+
+    async def turn_over(self, audio: Audio) -> float:
+        """Raises EngineError as `voices` does, or the child's own."""
+        return await self._call(lambda call: AskTurn(call, audio))
+
+    async def _call(self, message: Callable[[int], AskVoices | AskTurn]) -> Any:
         if self._child is None:
             raise self._why_down
         call = next(self._keys)
         reply = self._calls[call] = asyncio.get_running_loop().create_future()
-        self._child.send(AskVoices(call))
+        self._child.send(message(call))
         try:
             return await reply
         finally:
@@ -121,18 +141,20 @@ class ProcessEngine(Engine):
     def _stripped(self, request: Request) -> Request:
         """The request without the sound that the child holds already."""
 
+        def sent(sound: Sound) -> Sound:
+            if sound.id in self._held:
+                return replace(sound, pcm=b"")
+            self._held.add(sound.id)
+            return sound
+
         def light(part: Part) -> Part:
-            if not isinstance(part, Audio):
-                return part
-            if part.id in self._held:
-                return Audio(part.id, b"")
-            self._held.add(part.id)
-            return part
+            return sent(part) if isinstance(part, Audio) else part
 
         def lightened(message: Message) -> Message:
             return replace(message, parts=tuple(map(light, message.parts)))
 
-        return replace(request, messages=tuple(map(lightened, request.messages)))
+        voice = sent(request.voice) if isinstance(request.voice, Reference) else request.voice
+        return replace(request, messages=tuple(map(lightened, request.messages)), voice=voice)
 
     # --- the child's life
 
@@ -197,9 +219,9 @@ class ProcessEngine(Engine):
                             del self._answers[key]
                     elif not isinstance(event, Finished):
                         child.send(Cancel(key))
-                case Voices(call, voices):
+                case Voices(call, result) | TurnOver(call, result):
                     if (reply := self._calls.get(call)) is not None and not reply.done():
-                        reply.set_result(voices)
+                        reply.set_result(result)
                 case Refused(code, text, call) if call is not None:
                     if (reply := self._calls.get(call)) is not None and not reply.done():
                         reply.set_exception(EngineError(code, text))

@@ -12,7 +12,7 @@ import pickle
 import struct
 from dataclasses import dataclass
 
-from engine.api import Event, Request, Voice
+from engine.api import Audio, Event, Request, Voice
 from engine.settings import EngineSettings
 
 _LENGTH = struct.Struct(">Q")
@@ -20,7 +20,8 @@ _LENGTH = struct.Struct(">Q")
 
 @dataclass(frozen=True, slots=True)
 class Respond:
-    """To the child: start an answer. `Audio.pcm` is empty where the child holds that id already."""
+    """To the child: start an answer. The sound of an `Audio` or a `Reference` is empty where the child holds
+    that id already."""
 
     key: int
     request: Request
@@ -45,6 +46,14 @@ class AskVoices:
     """To the child: reply with `Voices` of the same `call`."""
 
     call: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskTurn:
+    """To the child: reply with `TurnOver` of the same `call`. The sound is not kept under its id."""
+
+    call: int
+    audio: Audio
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +88,18 @@ class Voices:
     voices: list[Voice]
 
 
-ToChild = EngineSettings | Respond | Cancel | Forget | AskVoices
+@dataclass(frozen=True, slots=True)
+class TurnOver:
+    """From the child: the reply to `AskTurn`."""
+
+    call: int
+    probability: float
+
+
+ToChild = EngineSettings | Respond | Cancel | Forget | AskVoices | AskTurn
 """The settings are the first message of all, and come once."""
 
-FromChild = Ready | Refused | Answered | Voices
+FromChild = Ready | Refused | Answered | Voices | TurnOver
 
 
 def pack(message: ToChild | FromChild) -> bytes:

@@ -16,11 +16,12 @@ import threading
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import replace
 
-from engine.api import Audio, Engine, EngineError, Event, Finished, Message, Part, Request
+from engine.api import Audio, Engine, EngineError, Event, Finished, Message, Part, Reference, Request
 from engine.factory import create
 from engine.settings import EngineSettings
 from engine.wire import (
     Answered,
+    AskTurn,
     AskVoices,
     Cancel,
     Forget,
@@ -28,6 +29,7 @@ from engine.wire import (
     Ready,
     Refused,
     Respond,
+    TurnOver,
     Voices,
     pack,
     receive,
@@ -69,7 +71,9 @@ class Worker:
                         self._sounds.pop(audio_id, None)
                     await self._engine.forget(audio_ids)
                 case AskVoices(call):
-                    self._start(self._voices(call))
+                    self._start(self._reply(call, self._voices(call)))
+                case AskTurn(call, audio):
+                    self._start(self._reply(call, self._turn_over(call, audio)))
 
     async def send(self, message: FromChild) -> None:
         """Write one message, and wait while the parent is slower than the engine."""
@@ -82,7 +86,10 @@ class Worker:
         def whole(message: Message) -> Message:
             return replace(message, parts=tuple(map(self._kept, message.parts)))
 
-        return replace(request, messages=tuple(map(whole, request.messages)))
+        voice = request.voice
+        if isinstance(voice, Reference):
+            voice = replace(voice, pcm=self._sounds.setdefault(voice.id, voice.pcm))
+        return replace(request, messages=tuple(map(whole, request.messages)), voice=voice)
 
     def _kept(self, part: Part) -> Part:
         if not isinstance(part, Audio):
@@ -102,9 +109,15 @@ class Worker:
         finally:
             del self._ids[key]
 
-    async def _voices(self, call: int) -> None:
+    async def _voices(self, call: int) -> FromChild:
+        return Voices(call, await self._engine.voices())
+
+    async def _turn_over(self, call: int, audio: Audio) -> FromChild:
+        return TurnOver(call, await self._engine.turn_over(audio))
+
+    async def _reply(self, call: int, reply: Coroutine[None, None, FromChild]) -> None:
         try:
-            await self.send(Voices(call, await self._engine.voices()))
+            await self.send(await reply)
         except EngineError as error:
             await self.send(Refused(error.code, error.message, call))
 

@@ -14,29 +14,39 @@ import torch
 from engine.api import (
     SAMPLE_RATE,
     Audio,
-    AudioDelta,
     Engine,
     EngineError,
     Event,
     Finished,
+    Message,
+    Reference,
     Request,
     Started,
-    TextDelta,
-    Usage,
+    Text,
     Voice,
 )
 from engine.chroma.checkpoint import locate
+from engine.chroma.llama import KvPool
 from engine.chroma.model import ChromaModel, load_model, pick_device, pick_dtype
-from engine.chroma.reasoner import ReasonerPrompt, Thought
-from engine.chroma.speaker import Sampling, Spoken
-from engine.chroma.text import Words
+from engine.chroma.narrator import Emit, Narrator
+from engine.chroma.reasoner import ReasonerPrompt
+from engine.chroma.speaker import Sampling
 from engine.chroma.voices import VoicePrompts
-from engine.runtime.loop import FrameLoop, Job, Reason
+from engine.fitting import fit
+from engine.runtime.loop import FrameLoop, Job
 from engine.settings import EngineSettings
+from engine.tool_calls import CallReader, forced_text
 from engine.voices.store import StoredVoice, VoiceStore
 
 log = logging.getLogger(__name__)
-Emit = Callable[[Event], None]
+
+_COMMON_ANSWER = 512
+"""Tokens of text that a long answer takes."""
+_TURN_QUESTION = (
+    "You hear somebody speak. Has the speaker finished, so that it is your turn to answer, or will the"
+    " speaker go on? Say Yes for finished, No for going on."
+)
+_YES, _NO = ("Yes", "yes", " Yes", " yes"), ("No", "no", " No", " no")
 
 
 class ChromaEngine(Engine):
@@ -112,7 +122,11 @@ class ChromaEngine(Engine):
 
         try:
             # Voices lie on disk: looked up here, so that the frame loop never waits for a file.
-            voice = await asyncio.to_thread(self._voice, request.voice) if request.speak else None
+            voice: StoredVoice | Reference | None = None
+            if isinstance(request.voice, Reference):
+                voice = request.voice if request.speak else None
+            elif request.speak:
+                voice = await asyncio.to_thread(self._voice, request.voice)
             self._commands.put(lambda: self._start(request, voice, emit))
             while True:
                 event = await events.get()
@@ -135,8 +149,38 @@ class ChromaEngine(Engine):
         def drop() -> None:
             for audio_id in audio_ids:
                 self._sounds.pop(audio_id, None)
+                self._prompts.forget(audio_id)
 
         self._commands.put(drop)
+
+    async def turn_over(self, audio: Audio) -> float:
+        if self._thread is None:
+            raise EngineError("engine_closed", "the engine is closed")
+        loop = asyncio.get_running_loop()
+        verdict: asyncio.Future[float] = loop.create_future()
+
+        def tell(probability: float | None, error: EngineError | None) -> None:
+            if verdict.done():
+                return
+            if probability is None:
+                verdict.set_exception(error or EngineError("engine_error", "no verdict"))
+            else:
+                verdict.set_result(probability)
+
+        def judge() -> None:
+            probability, error = None, None
+            try:
+                probability = self._judge(audio)
+            except EngineError as wrong:
+                error = wrong
+            except Exception as wrong:
+                log.exception("a pause could not be judged")
+                error = EngineError("engine_error", f"the pause could not be judged: {wrong}")
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(tell, probability, error)
+
+        self._commands.put(judge)
+        return await verdict
 
     async def voices(self) -> list[Voice]:
         stored = await asyncio.to_thread(self._voices.ordered, self._settings.voice)
@@ -155,39 +199,77 @@ class ChromaEngine(Engine):
                 return
             command()
 
-    def _start(self, request: Request, voice: StoredVoice | None, emit: Emit) -> None:
+    def _start(self, request: Request, voice: StoredVoice | Reference | None, emit: Emit) -> None:
         """Make a job of a request; a request that cannot be answered fails here, alone."""
         if request.id in self._cancelled:
             emit(Finished("cancelled"))
             return
         try:
-            job = self._job(request, voice)
+            job, left_out = self._job(request, voice)
         except EngineError as error:
             emit(Finished("failed", code=error.code, message=error.message))
         except Exception as error:
             log.exception("request %s could not be prepared", request.id)
             emit(Finished("failed", code="engine_error", message=f"the request failed: {error}"))
         else:
-            narrator = _Narrator(self._chroma, job, emit)
-            emit(Started(narrator.usage()))
+            callable_ = [tool.name for tool in request.tools] if request.tool_choice.mode != "none" else []
+            narrator = Narrator(self._chroma, job, CallReader(callable_), emit)
+            emit(Started(narrator.usage(), left_out))
             self._loop.submit(job, narrator)
 
-    def _job(self, request: Request, voice: StoredVoice | None) -> Job:
+    def _job(self, request: Request, voice: StoredVoice | Reference | None) -> tuple[Job, int]:
+        """The job of a request, and how many of its messages the model is not shown."""
         settings, chroma = self._settings, self._chroma
-        sounds = [part for message in request.messages for part in message.parts if isinstance(part, Audio)]
-        heard = [self._hear(sound) for sound in sounds]
-        lengths = {sound.id: len(rows) for sound, rows in zip(sounds, heard, strict=True)}
-        ids = chroma.prompt(request.messages, lambda sound: lengths[sound.id])
+        sounds = {
+            part.id: self._hear(part)
+            for message in request.messages
+            for part in message.parts
+            if isinstance(part, Audio)
+        }
+
+        def ids_of(messages: Sequence[Message]) -> list[int]:
+            return chroma.prompt(messages, lambda sound: len(sounds[sound.id]), request.tools)
+
+        context = min(settings.context or chroma.reasoner.context, chroma.reasoner.context)
+        # Room for the answer: what it may take, or as much as an answer commonly does.
+        room = context - min(request.max_tokens or _COMMON_ANSWER, context // 4)
+        fitted = fit(request.messages, request.truncation, room, lambda part: len(ids_of(part)))
+        shown = [part for message in fitted.messages for part in message.parts]
+        heard = [sounds[part.id] for part in shown if isinstance(part, Audio)]
         temperature = settings.temperature if request.temperature is None else request.temperature
         seed = random.getrandbits(63) if request.seed is None else request.seed
-        return Job(
+        top_p = 1.0 if request.top_p is None else request.top_p
+        prompt = ReasonerPrompt(
+            ids_of(fitted.messages),
+            torch.cat(heard) if heard else None,
+            chroma.config.im_end,
+            tuple(chroma.prompt.markup(forced_text(request.tool_choice))),
+        )
+        job = Job(
             id=request.id,
-            prompt=ReasonerPrompt(ids, torch.cat(heard) if heard else None, chroma.config.im_end),
-            voice=self._prompts.get(voice) if voice else None,
-            sampling=Sampling(temperature, seed),
+            prompt=prompt,
+            voice=self._prefix(voice),
+            sampling=Sampling(temperature, seed, top_p),
             max_frames=max(1, int(settings.max_seconds * SAMPLE_RATE / chroma.config.samples_per_frame)),
             max_tokens=request.max_tokens,
         )
+        return job, fitted.left_out
+
+    def _prefix(self, voice: StoredVoice | Reference | None) -> KvPool | None:
+        if isinstance(voice, Reference):
+            return self._prompts.once(voice)
+        return self._prompts.get(voice) if voice else None
+
+    def _judge(self, audio: Audio) -> float:
+        chroma = self._chroma
+        sound = chroma.hearing.hear_pcm(audio.pcm)
+        messages = (Message("system", (Text(_TURN_QUESTION),)), Message("user", (audio,)))
+        ids = chroma.prompt(messages, lambda _: len(sound))
+        prompt = ReasonerPrompt(ids, sound, chroma.config.im_end)
+        return chroma.reasoner.weigh(prompt, *(self._first_tokens(words) for words in (_YES, _NO)))
+
+    def _first_tokens(self, words: Sequence[str]) -> list[int]:
+        return sorted({self._chroma.prompt.markup(word)[0] for word in words})
 
     def _hear(self, sound: Audio) -> torch.Tensor:
         if sound.id not in self._sounds:
@@ -197,49 +279,3 @@ class ChromaEngine(Engine):
 
 async def _only(event: Event) -> AsyncIterator[Event]:
     yield event
-
-
-class _Narrator:
-    """Turns what the loop does for one job into the events of the wall."""
-
-    def __init__(self, chroma: ChromaModel, job: Job, emit: Emit) -> None:
-        self._emit = emit
-        self._words = Words(chroma.tokenizer)
-        self._im_end = chroma.config.im_end
-        self._audio_in = job.prompt.ids.count(chroma.config.audio_token)
-        self._text_in = len(job.prompt.ids) - self._audio_in
-        self._tokens = 0
-        self._told = 0
-        self._frames = 0
-
-    def usage(self) -> Usage:
-        """What the answer has cost so far."""
-        return Usage(
-            input_text_tokens=self._text_in,
-            input_audio_tokens=self._audio_in,
-            output_text_tokens=self._tokens,
-            output_audio_tokens=self._frames,
-        )
-
-    def thought(self, thought: Thought) -> None:
-        self._tokens += 1
-        text = "" if thought.token == self._im_end else self._words.add(thought.token)
-        if thought.pair.last:
-            text += self._words.rest()
-        if text:
-            self._emit(TextDelta(text, self._tokens - self._told))
-            self._told = self._tokens
-
-    def spoken(self, spoken: Spoken) -> None:
-        self._frames += 1
-        self._emit(AudioDelta(spoken.pcm))
-
-    def finished(self, reason: Reason, error: EngineError | None) -> None:
-        self._emit(
-            Finished(
-                reason,
-                self.usage(),
-                code=error.code if error else None,
-                message=error.message if error else None,
-            )
-        )

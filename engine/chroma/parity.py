@@ -21,7 +21,7 @@ from engine.chroma.mimi import encode
 from engine.chroma.model import ChromaModel, load_model, pick_device, pick_dtype
 from engine.chroma.reasoner import ReasonerPrompt, Thought
 from engine.chroma.speaker import Sampling, Spoken
-from engine.runtime.loop import FrameLoop, Job, Reason
+from engine.runtime.loop import FrameLoop, Job, Reason, Said
 
 TOLERANCE = 1e-4
 GREEDY = Sampling(temperature=0.0, seed=0)
@@ -38,9 +38,10 @@ class Answer:
     reason: Reason | None = None
     error: EngineError | None = None
 
-    def thought(self, thought: Thought) -> None:
+    def thought(self, thought: Thought) -> Said:
         self.tokens.append(thought.token)
         self.hidden.append(thought.pair.rows[0])
+        return Said((thought.pair,))
 
     def spoken(self, spoken: Spoken) -> None:
         self.codes.append(spoken.codes)

@@ -15,27 +15,34 @@ _MASK = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """How one frame of each row is sampled: `temperature` [rows] float32 (0 is greedy), and Gumbel noise
-    float32 [codebooks, rows, top_k]."""
+    """How one frame of each row is sampled: `temperature` and `top_p` [rows] float32 (temperature 0 is
+    greedy, top_p 1 leaves all), and Gumbel noise float32 [codebooks, rows, top_k]."""
 
     temperature: torch.Tensor
+    top_p: torch.Tensor
     gumbel: torch.Tensor
 
 
 def draw(
-    temperature: torch.Tensor, seed: torch.Tensor, step: torch.Tensor, codebooks: int, top_k: int
+    temperature: torch.Tensor,
+    top_p: torch.Tensor,
+    seed: torch.Tensor,
+    step: torch.Tensor,
+    codebooks: int,
+    top_k: int,
 ) -> Draw:
     """Everything random about one frame, made at once.
 
     Args:
         temperature: [rows] float32.
+        top_p: [rows] float32.
         seed: [rows] int64.
         step: [rows] int64, the number of the frame within its answer.
         codebooks: codebooks of a frame.
         top_k: most likely codes that are drawn from.
     """
     noise = -torch.log(-torch.log(uniform(seed, step, codebooks, top_k)))
-    return Draw(temperature, noise)
+    return Draw(temperature, top_p, noise)
 
 
 def _mix(x: torch.Tensor) -> torch.Tensor:
@@ -59,11 +66,19 @@ def uniform(seed: torch.Tensor, step: torch.Tensor, codebooks: int, count: int) 
 def choose(logits: torch.Tensor, draw: Draw, codebook: int) -> torch.Tensor:
     """One code a row from [rows, vocab] logits: int64 [rows].
 
-    Gumbel-max over the top-k logits divided by the temperature is a draw from their softmax.
+    Gumbel-max over the top-k logits divided by the temperature is a draw from their softmax. Of them, the
+    likeliest are left that together reach `top_p`: each whose likelier ones do not reach it by themselves.
     """
     logits = logits.float()
     greedy = logits.argmax(-1)
     values, codes = logits.topk(min(draw.gumbel.shape[-1], logits.shape[-1]), dim=-1)
-    scores = values / draw.temperature.clamp_min(1e-6)[:, None] + draw.gumbel[codebook, :, : values.shape[-1]]
+    scaled = values / draw.temperature.clamp_min(1e-6)[:, None]
+    likelihood = scaled.softmax(-1)
+    top_p = draw.top_p[:, None]
+    # Rounding may have it that something came before the likeliest, or that what comes before the last
+    # reaches 1: neither leaves out a code.
+    out = (likelihood.cumsum(-1) - likelihood >= top_p) & (top_p < 1)
+    out[:, 0] = False
+    scores = (scaled + draw.gumbel[codebook, :, : values.shape[-1]]).masked_fill(out, float("-inf"))
     picked = codes.gather(-1, scores.argmax(-1, keepdim=True)).squeeze(-1)
     return torch.where(draw.temperature > 0, picked, greedy)

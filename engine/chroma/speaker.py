@@ -28,10 +28,11 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How an answer's frames are drawn; temperature 0 is greedy."""
+    """How an answer's frames are drawn; temperature 0 is greedy, top_p 1 leaves all codes."""
 
     temperature: float
     seed: int
+    top_p: float = 1.0
 
 
 @dataclass(slots=True)
@@ -100,7 +101,8 @@ class Speaker:
         x, lengths, last_pairs = self._hear(speeches, slots)
         start = [speech.schedule.position for speech in speeches]
         noise = draw(
-            torch.tensor([s.sampling.temperature for s in speeches], dtype=torch.float32, device=self.device),
+            self._float32([s.sampling.temperature for s in speeches]),
+            self._float32([s.sampling.top_p for s in speeches]),
             self._int64([s.sampling.seed for s in speeches]),
             self._int64([s.schedule.frames for s in speeches]),
             self.config.codebooks,
@@ -141,6 +143,9 @@ class Speaker:
                 x[row, lengths[row] - 2 : lengths[row]] = pair.rows
                 last_pairs[row] = pair.last
         return x, lengths, last_pairs
+
+    def _float32(self, values: Sequence[float]) -> torch.Tensor:
+        return torch.tensor(values, dtype=torch.float32, device=self.device)
 
     def _int64(self, values: Sequence[int]) -> torch.Tensor:
         return torch.tensor(values, dtype=torch.int64, device=self.device)

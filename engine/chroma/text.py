@@ -9,7 +9,8 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerFast
 
-from engine.api import Audio, EngineError, Message, Text
+from engine.api import Audio, Call, EngineError, Message, Text, Tool
+from engine.tool_calls import CLOSE, OPEN, instruction, outputs, written
 
 _SENTINEL = "\ue000{}\ue001"
 _SENTINELS = re.compile("\ue000(\\d+)\ue001")
@@ -39,7 +40,9 @@ class ChatPrompt:
         self._tokenizer = tokenizer
         self._audio_token = audio_token
 
-    def __call__(self, messages: Sequence[Message], heard: Callable[[Audio], int]) -> list[int]:
+    def __call__(
+        self, messages: Sequence[Message], heard: Callable[[Audio], int], tools: Sequence[Tool] = ()
+    ) -> list[int]:
         """Token ids of a conversation, up to where the assistant's next words begin.
 
         The words of a conversation are never read as special tokens: the template is rendered around
@@ -48,27 +51,20 @@ class ChatPrompt:
         Args:
             messages: the conversation.
             heard: how many embeddings a piece of sound has; that many audio tokens stand in for it.
+            tools: what may be called, told at the end of the system message.
         """
-        texts: list[str] = []
-        sounds: list[int] = []
-        chat = []
+        draft = _Draft(heard)
         for message in messages:
-            parts = []
-            for part in message.parts:
-                if isinstance(part, Text):
-                    parts.append({"type": "text", "text": _SENTINEL.format(len(texts))})
-                    texts.append(_SENTINELS.sub("", part.text))
-                else:
-                    parts.append({"type": "audio", "audio": part.id})
-                    sounds.append(heard(part))
-            chat.append({"role": message.role, "content": parts})
-        rendered = self._tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
+            draft.add(message)
+        draft.offer(tools)
+        rendered = self._tokenizer.apply_chat_template(draft.chat, add_generation_prompt=True, tokenize=False)
         ids: list[int] = []
         for index, piece in enumerate(_SENTINELS.split(rendered)):
-            ids += self._plain(texts[int(piece)]) if index % 2 else self._template(piece)
-        return self._spread(ids, sounds)
+            ids += self._plain(draft.texts[int(piece)]) if index % 2 else self.markup(piece)
+        return self._spread(ids, draft.sounds)
 
-    def _template(self, text: str) -> list[int]:
+    def markup(self, text: str) -> list[int]:
+        """Token ids of the template's own words, special tokens among them."""
         return self._tokenizer(text, add_special_tokens=False)["input_ids"] if text else []
 
     def _plain(self, text: str) -> list[int]:
@@ -83,6 +79,57 @@ class ChatPrompt:
         for token in ids:
             spread += [token] * (next(counts) if token == self._audio_token else 1)
         return spread
+
+
+class _Draft:
+    """A conversation in the template's form. Whatever is not the template's own stands in `texts`."""
+
+    def __init__(self, heard: Callable[[Audio], int]) -> None:
+        self.chat: list[dict[str, Any]] = []
+        self.texts: list[str] = []
+        self.sounds: list[int] = []
+        self._heard = heard
+
+    def add(self, message: Message) -> None:
+        """One more message. What tools answer is a turn of the user's, answers in a row one turn."""
+        if message.role == "tool":
+            marked = "\n".join(
+                f"<tool_response>\n{self._hide(output)}\n</tool_response>" for output in outputs(message)
+            )
+            if self.chat and self.chat[-1].get("tools"):
+                self.chat[-1]["content"].append({"type": "text", "text": f"\n{marked}"})
+            else:
+                self.chat.append(
+                    {"role": "user", "tools": True, "content": [{"type": "text", "text": marked}]}
+                )
+            return
+        parts: list[dict[str, str]] = []
+        for part in message.parts:
+            if isinstance(part, Audio):
+                parts.append({"type": "audio", "audio": part.id})
+                self.sounds.append(self._heard(part))
+            elif isinstance(part, Text):
+                parts.append({"type": "text", "text": self._hide(part.text)})
+            elif isinstance(part, Call):
+                between = "\n" if parts else ""
+                marked = f"{between}{OPEN}\n{self._hide(written(part))}\n{CLOSE}"
+                parts.append({"type": "text", "text": marked})
+        self.chat.append({"role": message.role, "content": parts})
+
+    def offer(self, tools: Sequence[Tool]) -> None:
+        """Tell of tools at the end of the system message."""
+        if not tools:
+            return
+        before, signatures, after = instruction(tools)
+        text = f"{before}{self._hide(signatures)}{after}"
+        if not self.chat or self.chat[0]["role"] != "system":
+            self.chat.insert(0, {"role": "system", "content": [{"type": "text", "text": text}]})
+        else:
+            self.chat[0]["content"].append({"type": "text", "text": f"\n\n{text}"})
+
+    def _hide(self, text: str) -> str:
+        self.texts.append(_SENTINELS.sub("", text))
+        return _SENTINEL.format(len(self.texts) - 1)
 
 
 class Words:

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from engine.api import Reference
 from engine.chroma.llama import KvPool
 from engine.chroma.mimi import encode
 from engine.chroma.model import ChromaModel
+from engine.voices.sample import from_pcm
 from engine.voices.store import StoredVoice
 
 
@@ -34,13 +36,33 @@ class VoicePrompts:
         self._folder = folder or cache_folder()
         self._codec = _codec_digest(chroma)
         self._prefixes: dict[str, KvPool] = {}
+        self._once: dict[str, KvPool] = {}
 
     def get(self, voice: StoredVoice) -> KvPool:
         """The Backbone prefix of a voice."""
         if voice.digest not in self._prefixes:
-            transcript = self._chroma.tokenizer(voice.transcript, add_special_tokens=False)["input_ids"]
-            self._prefixes[voice.digest] = self._chroma.voice_prompt(transcript, self._codes(voice))
+            self._prefixes[voice.digest] = self._prefix(voice.transcript, self._codes(voice))
         return self._prefixes[voice.digest]
+
+    def once(self, reference: Reference) -> KvPool:
+        """The Backbone prefix of a voice that is nobody's to keep: in memory alone, until `forget`.
+
+        Raises:
+            EngineError: the sample cannot serve as a voice.
+        """
+        if reference.id not in self._once:
+            sound = torch.from_numpy(from_pcm(reference.pcm))
+            codes = encode(self._chroma.speaker.mimi, sound, self._chroma.config.codebooks)
+            self._once[reference.id] = self._prefix(reference.transcript, codes)
+        return self._once[reference.id]
+
+    def forget(self, reference_id: str) -> None:
+        """This reference will not be asked for again; an unknown id is no error."""
+        self._once.pop(reference_id, None)
+
+    def _prefix(self, transcript: str, codes: torch.Tensor) -> KvPool:
+        ids = self._chroma.tokenizer(transcript, add_special_tokens=False)["input_ids"]
+        return self._chroma.voice_prompt(ids, codes)
 
     def _codes(self, voice: StoredVoice) -> torch.Tensor:
         path = self._folder / f"{voice.digest[:32]}-{self._codec[:32]}.npy"

@@ -15,17 +15,33 @@ from typing import Literal, Protocol
 from engine.api import EngineError
 from engine.chroma.llama import KvPool
 from engine.chroma.reasoner import Reasoner, ReasonerPrompt, Thought
-from engine.chroma.speaker import Sampling, Speaker, Speech, Spoken
+from engine.chroma.speaker import Pair, Sampling, Speaker, Speech, Spoken
 
 log = logging.getLogger(__name__)
 
 Reason = Literal["completed", "length", "cancelled", "failed"]
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What of a token is spoken: the pairs that may be heard now, the token's own or earlier ones.
+
+    `silent`: nothing of this answer is ever spoken. `over`: its text ends here, whatever the Reasoner
+    would go on to say.
+    """
+
+    pairs: tuple[Pair, ...] = ()
+    silent: bool = False
+    over: bool = False
+
+
 class Listener(Protocol):
     """Who hears of one answer, in the loop's thread. `finished` comes last, exactly once."""
 
-    def thought(self, thought: Thought) -> None: ...
+    def thought(self, thought: Thought) -> Said:
+        """One more token. Where anything was said, the last pair of an answer is its `last` one. Raises
+        EngineError where the text cannot be taken: that ends the answer."""
+        ...
 
     def spoken(self, spoken: Spoken) -> None: ...
 
@@ -149,13 +165,19 @@ class FrameLoop:
 
     def _take(self, answer: _Answer, thought: Thought) -> None:
         answer.tokens += 1
-        answer.text_over = thought.pair.last
-        answer.listener.thought(thought)
+        try:
+            said = answer.listener.thought(thought)
+        except EngineError as error:
+            self._end(answer, "failed", error)
+            return
+        answer.text_over = thought.pair.last or said.over
         if answer.speech is not None:
-            answer.speech.pairs.append(thought.pair)
-        elif answer.text_over:
+            answer.speech.pairs.extend(said.pairs)
+        if said.silent:
+            answer.speech = None
+        if answer.speech is None and answer.text_over:
             self._end(answer, "completed")
-        if answer.spent:
+        elif answer.spent:
             self._end(answer, "length")
 
     def _speak(self) -> None:
@@ -175,9 +197,12 @@ class FrameLoop:
         except Exception as error:
             self._break([answer for answer, _ in ready], "the Speaker", error)
             return
-        for (answer, _), spoken in zip(ready, frames, strict=True):
+        for (answer, speech), spoken in zip(ready, frames, strict=True):
             if spoken.over:
-                self._end(answer, "completed")
+                # Where calls follow what was said, the text goes on after the speech.
+                if answer.text_over or not speech.schedule.text_over:
+                    self._end(answer, "completed")
+                answer.speech = None
                 continue
             answer.frames += 1
             answer.listener.spoken(spoken)

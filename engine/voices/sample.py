@@ -55,7 +55,7 @@ def seconds_of(path: Path) -> float:
             f"1 to {_MOST_CHANNELS} channels at {_RATES[0]} to {_RATES[1]} Hz are read",
         )
     seconds = info.frames / info.samplerate
-    _check_length(path, seconds)
+    _check_length(str(path), seconds)
     return seconds
 
 
@@ -77,20 +77,35 @@ def decode(path: Path) -> np.ndarray:
     if not np.isfinite(wide).all():
         raise EngineError("voice_not_readable", f"{path} holds samples that are not numbers")
     mono = np.clip(wide.mean(axis=1), -1.0, 1.0)
-    _check_length(path, len(mono) / rate)
-    if float(np.sqrt(np.mean(np.square(mono, dtype=np.float64)))) < QUIETEST:
-        raise EngineError("voice_silent", f"{path} is silent")
+    _check(str(path), mono, rate)
     if rate != SAMPLE_RATE:
         mono = np.clip(soxr.resample(mono, rate, SAMPLE_RATE), -1.0, 1.0)
     return np.ascontiguousarray(mono, dtype=np.float32)
 
 
-def _check_length(path: Path, seconds: float) -> None:
+def from_pcm(pcm: bytes) -> np.ndarray:
+    """A sample that came as PCM16 mono at `SAMPLE_RATE`, as float32 [samples].
+
+    Raises:
+        EngineError: `voice_too_short`, `voice_too_long`, `voice_silent`.
+    """
+    mono = np.frombuffer(pcm[: len(pcm) & ~1], "<i2").astype(np.float32) / 32768
+    _check("the sample", mono, SAMPLE_RATE)
+    return mono
+
+
+def _check(what: str, mono: np.ndarray, rate: int) -> None:
+    _check_length(what, len(mono) / rate)
+    if float(np.sqrt(np.mean(np.square(mono, dtype=np.float64)))) < QUIETEST:
+        raise EngineError("voice_silent", f"{what} is silent")
+
+
+def _check_length(what: str, seconds: float) -> None:
     if seconds < SHORTEST:
         raise EngineError(
-            "voice_too_short", f"{path} is {seconds:.1f} s long; a voice needs at least {SHORTEST:.0f} s"
+            "voice_too_short", f"{what} is {seconds:.1f} s long; a voice needs at least {SHORTEST:.0f} s"
         )
     if seconds > LONGEST:
         raise EngineError(
-            "voice_too_long", f"{path} is {seconds:.1f} s long; cut it to {LONGEST:.0f} s or less"
+            "voice_too_long", f"{what} is {seconds:.1f} s long; cut it to {LONGEST:.0f} s or less"
         )

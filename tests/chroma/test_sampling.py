@@ -6,9 +6,16 @@ from engine.chroma.sampling import Draw, choose
 from engine.chroma.sampling import draw as make
 
 
-def draw(rows: int, temperature: float, seed: int = 7, step: int = 0, top_k: int = 50) -> Draw:
+def draw(
+    rows: int, temperature: float, seed: int = 7, step: int = 0, top_k: int = 50, top_p: float = 1.0
+) -> Draw:
     return make(
-        torch.full((rows,), temperature), torch.full((rows,), seed), torch.arange(rows) + step, 8, top_k
+        torch.full((rows,), temperature),
+        torch.full((rows,), top_p),
+        torch.full((rows,), seed),
+        torch.arange(rows) + step,
+        8,
+        top_k,
     )
 
 
@@ -28,13 +35,21 @@ def test_draws_follow_the_softmax_of_the_top_k():
     assert (found - expected).abs().max() < 0.01
 
 
+def test_top_p_leaves_the_likeliest_that_together_reach_it():
+    likelihood = torch.tensor([0.05, 0.4, 0.25, 0.3])
+    codes = choose(likelihood.log().expand(20_000, -1), draw(20_000, 1.0, top_p=0.6), 0)
+    found = torch.bincount(codes, minlength=4) / len(codes)
+    assert (found - torch.tensor([0, 0.4, 0, 0.3]) / 0.7).abs().max() < 0.01
+    assert (choose(likelihood.log().expand(100, -1), draw(100, 1.0, top_p=0.0), 0) == 1).all()
+
+
 def test_a_row_is_the_same_alone_and_in_any_batch():
     logits = torch.randn(8, 67, generator=torch.Generator().manual_seed(1))
     seeds = torch.arange(8) * 2**40 + 3
-    every = make(torch.full((8,), 0.9), seeds, torch.arange(8), 8, 50)
+    every = make(torch.full((8,), 0.9), torch.ones(8), seeds, torch.arange(8), 8, 50)
     together = choose(logits, every, 2)
     for row in range(8):
-        alone = make(every.temperature[row, None], seeds[row, None], torch.tensor([row]), 8, 50)
+        alone = make(every.temperature[row, None], torch.ones(1), seeds[row, None], torch.tensor([row]), 8, 50)
         assert choose(logits[row, None], alone, 2).item() == together[row]
 
 
