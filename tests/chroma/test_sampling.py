@@ -49,7 +49,8 @@ def test_a_row_is_the_same_alone_and_in_any_batch():
     every = make(torch.full((8,), 0.9), torch.ones(8), seeds, torch.arange(8), 8, 50)
     together = choose(logits, every, 2)
     for row in range(8):
-        alone = make(every.temperature[row, None], torch.ones(1), seeds[row, None], torch.tensor([row]), 8, 50)
+        step = torch.tensor([row])
+        alone = make(every.temperature[row, None], torch.ones(1), seeds[row, None], step, 8, 50)
         assert choose(logits[row, None], alone, 2).item() == together[row]
 
 

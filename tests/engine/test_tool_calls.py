@@ -80,7 +80,8 @@ def test_a_call_without_tools_is_malformed_and_not_said():
 
 
 parts = st.lists(
-    st.sampled_from([CALL, " ", "\n", "<", "tool", "<tool_call", ">", "Hi ", "é", "</tool_call>"]) | st.text(),
+    st.sampled_from([CALL, " ", "\n", "<", "tool", "<tool_call", ">", "Hi ", "é", "</tool_call>"])
+    | st.text(),
     max_size=8,
 )
 

@@ -55,7 +55,9 @@ def test_a_users_message_may_mix_words_and_sound():
         {"type": "input_text", "text": "Listen:"},
         {"type": "input_audio", "audio": "AAAA" * 4, "transcript": "hm"},
     ]
-    item = read_item({"type": "message", "role": "user", "content": content}, lambda audio, at: base64.b64decode(audio))
+    item = read_item(
+        {"type": "message", "role": "user", "content": content}, lambda audio, at: base64.b64decode(audio)
+    )
     assert item.content == (NewText("Listen:"), NewAudio(bytes(12), "hm"))
     assert item.id is None
 

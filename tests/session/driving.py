@@ -24,7 +24,10 @@ def event_of(effect: Effect) -> dict[str, Any] | None:
     if isinstance(effect, SendAudio):
         fields = ("event_id", "response_id", "item_id", "output_index", "content_index")
         event = {name: getattr(effect, name) for name in fields}
-        return {"type": "response.output_audio.delta", "delta": base64.b64encode(effect.sound).decode()} | event
+        return {
+            "type": "response.output_audio.delta",
+            "delta": base64.b64encode(effect.sound).decode(),
+        } | event
     return None
 
 
