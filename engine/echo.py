@@ -182,7 +182,9 @@ def _echo(request: Request) -> Iterator[TextDelta | AudioDelta | ToolCall]:
     if last is not None and last.role == "tool":
         text, sound = " ".join(part.output for part in last.parts if isinstance(part, CallOutput)), b""
     else:
-        text, sound = _text(turn), _sound(turn) if turn is not None else b""
+        sound = _sound(turn) if turn is not None else b""
+        # Asked to write down a sound, it has no words of the user's to say again.
+        text = _text(turn, heard_alone=request.transcribe is not None)
     if beginning := forced_text(request.tool_choice):
         text = _required_call(request, beginning, text)
     found = _read(text, request)
@@ -216,10 +218,11 @@ def _required_call(request: Request, beginning: str, text: str) -> str:
     return f"{beginning}{arguments}}}\n</tool_call>"
 
 
-def _text(turn: Message | None) -> str:
+def _text(turn: Message | None, *, heard_alone: bool) -> str:
     if turn is None:
         return "There is nothing to say again yet."
-    if text := "\n".join(part.text for part in turn.parts if isinstance(part, Text)):
+    text = "\n".join(part.text for part in turn.parts if isinstance(part, Text))
+    if text and not heard_alone:
         return text
     seconds = len(_sound(turn)) / 2 / SAMPLE_RATE
     return f"You said {seconds:.1f} seconds of sound."
