@@ -23,51 +23,86 @@ def check(effects: list[Any], events: list[Event]) -> None:
 
 
 def check_responses(events: list[Event]) -> None:
-    """One response at a time; one end for each and nothing after it; items and parts open and close around
-    their deltas; what was said is the same wherever it stands."""
+    """One response at a time writes to the conversation, others run beside it. Each, taken by itself: one end
+    and nothing after it; items and parts open and close around their deltas; what was said is the same
+    wherever it stands. Nothing of one beside the conversation is in the conversation."""
+    streams: dict[str, list[Event]] = {}
+    beside: set[str] = set()
     active: str | None = None
-    begun: set[str] = set()
     final: set[str] = set()
-    opened: list[str] = []
-    said: dict[str, str] = defaultdict(str)
     for event in events:
         kind = event["type"]
         if kind == "conversation.item.done":
             final.add(event["item"]["id"])
         elif kind == "response.created":
-            assert active is None, "one active response at a time"
-            active, opened = event["response"]["id"], []
-            assert active not in begun
-            begun.add(active)
+            response = event["response"]["id"]
+            assert response not in streams
+            streams[response] = []
+            if event["response"]["conversation_id"] is None:
+                beside.add(response)
+            else:
+                assert active is None, "one active response at a time"
+                active = response
             assert (event["response"]["output"], event["response"]["usage"]) == ([], None)
         elif kind.startswith("response."):
-            assert (event["response"]["id"] if kind == "response.done" else event["response_id"]) == active
-            if kind == "response.done":
-                assert opened == [], "what was opened is closed"
+            response = event["response"]["id"] if kind == "response.done" else event["response_id"]
+            streams[response].append(event)
+            if kind == "response.output_item.done":
+                # The conversation's item is final first.
+                assert (event["item"]["id"] in final) == (response not in beside)
+            if kind == "response.done" and response == active:
                 active = None
-                check_end(event["response"], said)
-            elif kind.endswith("item.added"):
-                assert opened == []
-                opened = ["item"]
-                assert (event["item"]["status"], event["item"]["content"]) == ("in_progress", [])
-            elif kind.endswith("part.added"):
-                assert opened == ["item"]
-                opened = ["item", "part"]
-            elif kind.endswith("part.done"):
-                assert opened == ["item", "part"]
-                opened = ["item"]
-                assert words(event["part"]) == said[event["item_id"]]
-            elif kind.endswith("item.done"):
-                assert opened == ["item"]
-                opened = []
-                assert event["item"]["id"] in final, "the conversation's item is final first"
-                assert words(event["item"]["content"][0]) == said[event["item"]["id"]]
+    for stream in streams.values():
+        check_response(stream)
+
+
+def check_response(events: list[Event]) -> None:
+    """One response's own events."""
+    said: dict[str, str] = defaultdict(str)
+    opened: list[str] = []
+    over = False
+    index = -1
+    for event in events:
+        assert not over, "nothing comes after the end"
+        kind = event["type"]
+        if kind == "response.done":
+            assert opened == [], "what was opened is closed"
+            over = True
+            check_end(event["response"], said)
+        elif kind.endswith("item.added"):
+            assert opened == []
+            index += 1
+            opened = [event["item"]["type"]]
+            assert event["item"]["status"] == "in_progress"
+            assert not event["item"].get("content")
+            assert not event["item"].get("arguments")
+        elif kind.endswith("part.added"):
+            assert opened == ["message"]
+            opened.append("part")
+        elif kind.endswith("part.done"):
+            assert opened.pop() == "part"
+            assert words(event["part"]) == said[event["item_id"]]
+        elif kind.endswith("item.done"):
+            assert opened == [event["item"]["type"]]
+            opened = []
+            assert item_words(event["item"]) == said[event["item"]["id"]]
+        elif "function_call" in kind:
+            assert opened == ["function_call"]
+            if kind.endswith("delta"):
+                said[event["item_id"]] += event["delta"]
             else:
-                assert opened == ["item", "part"]
-                if kind.endswith((".output_text.delta", "transcript.delta")):
-                    said[event["item_id"]] += event["delta"]
-                elif kind.endswith((".output_text.done", "transcript.done")):
-                    assert words(event) == said[event["item_id"]]
+                assert event["arguments"] == said[event["item_id"]]
+        else:
+            assert opened == ["message", "part"]
+            if kind.endswith((".output_text.delta", "transcript.delta")):
+                said[event["item_id"]] += event["delta"]
+            elif kind.endswith((".output_text.done", "transcript.done")):
+                assert words(event) == said[event["item_id"]]
+        assert event.get("output_index", index) == index
+
+
+def item_words(item: Event) -> str:
+    return item["arguments"] if item["type"] == "function_call" else words(item["content"][0])
 
 
 def words(part: Event) -> str:
@@ -79,8 +114,10 @@ def check_end(response: Event, said: dict[str, str]) -> None:
     assert status in ("completed", "cancelled", "incomplete", "failed")
     assert (details or {"type": "completed"})["type"] == status
     for item in response["output"]:
-        assert item["status"] == ("completed" if status == "completed" else "incomplete")
-        assert words(item["content"][0]) == said[item["id"]]
+        cut = status != "completed" and item["type"] == "message" and item is response["output"][-1]
+        assert not cut or item["status"] == "incomplete"
+        assert status != "completed" or item["status"] == "completed"
+        assert item_words(item) == said[item["id"]]
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
     assert status != "failed" or usage["total_tokens"] == 0
     for side in ("input", "output"):
@@ -137,6 +174,8 @@ def check_requests(effects: list[Any], events: list[Event]) -> None:
     """One request for each response, which ends or is told to. An audio id means the same bytes for ever,
     and all sound is a run of what was appended: in order, without a gap, nothing twice."""
     requests = [effect.request for effect in effects if isinstance(effect, Start)]
+    check_transcriptions([request.id for request in requests if request.transcribe], events)
+    requests = [request for request in requests if not request.transcribe]
     identifiers = [request.id for request in requests]
     assert identifiers == [event["response"]["id"] for event in events if event["type"] == "response.created"]
     ended = {event["response"]["id"] for event in events if event["type"] == "response.done"}
@@ -152,8 +191,26 @@ def check_requests(effects: list[Any], events: list[Event]) -> None:
                 assert sounds.setdefault(part.id, part.pcm) == part.pcm
     seen: set[int] = set()
     for pcm in sounds.values():
-        samples = np.frombuffer(pcm, "<u2")
+        # Where nobody said anything for long, silence makes up for sound that is not there.
+        samples = np.trim_zeros(np.frombuffer(pcm, "<u2"), "b")
         assert (np.diff(samples) == 1).all(), "a run without a gap"
         positions = set(samples.tolist())
         assert not positions & seen, "nothing twice"
         seen |= positions
+
+
+def check_transcriptions(requests: list[str], events: list[Event]) -> None:
+    """Each item is written down at most once, and what was shown of it is what was written in the end."""
+    said: dict[str, str] = defaultdict(str)
+    over: set[str] = set()
+    for event in events:
+        if not event["type"].startswith("conversation.item.input_audio_transcription."):
+            continue
+        item = event["item_id"]
+        assert item not in over
+        if event["type"].endswith("delta"):
+            said[item] += event["delta"]
+            continue
+        over.add(item)
+        assert event["type"].endswith("failed") or event["transcript"] == said[item]
+    assert len(said.keys() | over) <= len(requests)

@@ -11,8 +11,8 @@ from driving import FRAME, USAGE, Driver, event_of, types
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine import AudioDelta, Finished, Started, TextDelta
-from realtime.session.effects import Detect, ResetDetector
+from engine import AudioDelta, Finished, Started, TextDelta, ToolCall
+from realtime.session.effects import Detect, Judge, ResetDetector
 
 WINDOW = 768
 MOST_SAMPLES = 65_536
@@ -43,6 +43,9 @@ def message(role: str, kind: str) -> dict[str, Any]:
     return {"type": "message", "role": role, "content": [{"type": kind, "text": "Hi"}]}
 
 
+FUNCTION = {"type": "function", "name": "f", "parameters": {"type": "object"}}
+CALL = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+
 patches = st.sampled_from(
     [
         session({}),
@@ -54,16 +57,33 @@ patches = st.sampled_from(
         session({"audio": {"input": {"turn_detection": {"create_response": False}}}}),
         session({"audio": {"input": {"turn_detection": {"prefix_padding_ms": 1000}}}}),
         session({"audio": {"output": {"voice": "bob", "speed": 1.0}}}),
+        session({"audio": {"input": {"turn_detection": {"type": "semantic_vad", "eagerness": "high"}}}}),
+        session({"audio": {"input": {"turn_detection": {"interrupt_after_ms": 200}}}}),
+        session({"audio": {"input": {"turn_detection": {"type": "server_vad", "idle_timeout_ms": 5000}}}}),
+        session({"audio": {"input": {"transcription": {"model": "any", "language": "en"}}}}),
+        session({"audio": {"input": {"transcription": None}}}),
+        session({"audio": {"output": {"format": {"type": "audio/pcmu"}, "speed": 1.5}}}),
+        session({"tools": [FUNCTION], "tool_choice": "required"}),
+        session({"tools": [], "tool_choice": "auto", "truncation": "disabled"}),
     ]
 )
 items = st.sampled_from(
-    [message("user", "input_text"), message("system", "input_text"), message("assistant", "output_text")]
+    [
+        message("user", "input_text"),
+        message("system", "input_text"),
+        message("assistant", "output_text"),
+        CALL,
+        {"type": "function_call_output", "call_id": "c", "output": "Noon."},
+    ]
 )
 responses = st.sampled_from(
     [
         None,
         {"output_modalities": ["text"], "metadata": {"a": "b"}},
         {"max_output_tokens": 5, "audio": {"output": {"voice": "bob"}}},
+        {"conversation": "none", "input": [message("user", "input_text")], "metadata": {"a": "b"}},
+        {"conversation": "none", "output_modalities": ["text"]},
+        {"input": [], "tools": [FUNCTION], "parallel_tool_calls": False},
     ]
 )
 valid_events = st.one_of(
@@ -111,6 +131,8 @@ engine_events = st.sampled_from(
         TextDelta("Hello "),
         TextDelta("there."),
         AudioDelta(FRAME),
+        ToolCall("f", '{"a": 1}'),
+        Started(USAGE, left_out=1),
         Finished("completed", USAGE),
         Finished("length", USAGE),
         Finished("failed", code="engine_died", message="It died."),
@@ -127,6 +149,8 @@ steps = st.lists(
         st.tuples(st.just("client"), broken_events),
         st.tuples(st.just("append"), st.integers(0, 6 * WINDOW)),
         st.tuples(st.just("engine"), st.lists(engine_events, min_size=1, max_size=3)),
+        st.tuples(st.just("judged"), st.sampled_from([None, 0.1, 0.9])),
+        st.tuples(st.just("time"), st.sampled_from([0.5, 10.0])),
         st.tuples(st.just("late engine"), st.lists(engine_events, min_size=1, max_size=3)),
         st.tuples(st.just("heard"), utterances),
         st.tuples(st.just("spoken"), utterances),
@@ -174,6 +198,10 @@ class Run:
             self.follow(seen)
             seen = len(self.driver.effects)
             self.hear(value)
+        elif kind == "judged":
+            self.judge(value)
+        elif kind == "time":
+            self.driver.at(self.driver.now + value)
         elif kind == "old epoch":
             assert self.driver.session.heard(self.epoch - 1, value) == []
         else:
@@ -191,13 +219,24 @@ class Run:
         self.windows -= count
         self.driver.do(self.driver.session.heard(self.epoch, probabilities[:count]))
 
+    def judge(self, probability: float | None) -> None:
+        pauses = [effect.pause for effect in self.driver.effects if isinstance(effect, Judge)]
+        if pauses:
+            self.driver.do(self.driver.session.judged(pauses[-1], probability))
+
     def answer(self, newest: bool, events: list[Any]) -> None:
         requests = self.driver.requests()
         for event in events if requests else ():
             request = requests[-1 if newest else 0]
+            running = request.id not in self.ended()
             effects = self.driver.session.engine(request.id, event)
-            assert effects == [] or request is requests[-1], "what an old answer still yields is dropped"
+            assert effects == [] or running, "what an old answer still yields is dropped"
             self.driver.do(effects)
+
+    def ended(self) -> set[str]:
+        """Responses that are over."""
+        done = [event for event in self.driver.events if event["type"] == "response.done"]
+        return {event["response"]["id"] for event in done}
 
     def follow(self, seen: int) -> None:
         """What the detector is told."""
@@ -240,7 +279,8 @@ def test_invariants_hold_for_any_sequence(sequence, interrupt, answer):
     for kind, value in sequence:
         run.take(kind, value)
     driver = run.driver
-    driver.send("response.create", response={"instructions": "Whatever was said is shown to the model."})
+    asked = {"instructions": "Whatever was said is shown to the model.", "tool_choice": "auto"}
+    driver.send("response.create", response=asked)
     effects = driver.session.close()
     assert not any(map(event_of, effects)), "nothing is sent to a connection that is gone"
     invariants.check([*driver.effects, *effects], driver.events)
