@@ -118,6 +118,9 @@ def _text(state: ResponseState, delta: TextDelta) -> tuple[ResponseState, tuple[
 def _sound(state: ResponseState, delta: AudioDelta) -> tuple[ResponseState, tuple[Step, ...]]:
     if not delta.pcm or not state.spoken or state.message == "closed":
         return state, ()
+    if state.message == "none" and state.called:
+        # A message comes before the calls or not at all.
+        return state, ()
     opening: tuple[Step, ...] = (OpenMessage(),) if state.message == "none" else ()
     total = state.sound_bytes + len(delta.pcm)
     usage = replace(state.usage, output_audio_tokens=-(-total // _FRAME_BYTES))

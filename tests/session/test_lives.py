@@ -49,9 +49,11 @@ def test_a_response_opens_closes_calls_and_ends_in_order(happenings, spoken, par
     assert "Finish" not in kinds[:-1]
     assert kinds.count("OpenMessage") <= 1
     assert kinds.count("CloseMessage") == kinds.count("OpenMessage") * (state.message == "closed")
-    inside = False
+    inside = called = False
     for step in shown:
+        called = called or isinstance(step, ShowCall)
         if isinstance(step, OpenMessage):
+            assert not called
             inside = True
         elif isinstance(step, CloseMessage):
             inside = False
