@@ -11,14 +11,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     from engine import doctor
     from engine.voices import cli as voice
-    from realtime.server import serve, talk
+    from realtime.server import key, serve, talk
 
     parser = argparse.ArgumentParser(
         prog="chroma-realtime",
         description="An OpenAI-compatible realtime server for FlashLabs Chroma: speech in, speech out.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, talk, voice, doctor):
+    for command in (serve, talk, voice, key, doctor):
         command.add_parser(commands)
     options = parser.parse_args(arguments)
     return int(options.func(options))

@@ -23,8 +23,9 @@ class Readiness:
     `ready` turns true after a real synthesis; `failure` says in one line why it never will.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, transcriber: Engine | None = None) -> None:
         self._engine = engine
+        self._transcriber = transcriber
         self.ready = False
         self.failure: str | None = None
         self._task: asyncio.Task[None] | None = None
@@ -40,11 +41,15 @@ class Readiness:
             await asyncio.gather(self._task, return_exceptions=True)
         self.ready = False
         await self._engine.close()
+        if self._transcriber:
+            await self._transcriber.close()
 
     async def _prepare(self, on_ready: Callable[[], None], on_failure: Callable[[str], None]) -> None:
         try:
             await self._engine.open()
             await self._speak()
+            if self._transcriber:
+                await self._transcriber.open()
         except EngineError as error:
             self.failure = error.message
             on_failure(error.message)

@@ -23,6 +23,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--voices-dir", type=Path, help="folder of your voices")
     parser.add_argument("--host", default=server.host)
     parser.add_argument("--port", type=int, default=server.port)
+    parser.add_argument("--keys", type=Path, help="file of the keys that let clients in, one a line")
+    parser.add_argument(
+        "--secret-file", type=Path, help="what client secrets are signed with; share it among replicas"
+    )
+    parser.add_argument("--open", action="store_true", help="let everybody in who reaches --host")
     parser.add_argument("--ssl-certfile", type=Path, help="serve wss:// with this certificate")
     parser.add_argument("--ssl-keyfile", type=Path)
     parser.add_argument("--device", default=engine.device, help="auto, cuda, cuda:1, cpu")
@@ -49,6 +54,9 @@ def run(options: argparse.Namespace) -> int:
         port=options.port,
         ssl_certfile=options.ssl_certfile,
         ssl_keyfile=options.ssl_keyfile,
+        keys_file=options.keys,
+        secret_file=options.secret_file,
+        open=options.open,
         max_sessions=options.max_sessions,
     )
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 import sys
@@ -11,7 +12,11 @@ import uvicorn
 from starlette.applications import Starlette
 
 from engine import Engine, EngineError
-from realtime.server.app import Gateway, create_app
+from realtime.server.access import Access
+from realtime.server.app import create_app
+from realtime.server.client_secrets import SECRET_ENVIRONMENT, ClientSecrets, signing_secret
+from realtime.server.gateway import Gateway
+from realtime.server.keys import KEYS_ENVIRONMENT, read_keys
 from realtime.server.settings import ServerSettings
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -39,10 +44,25 @@ def server_config(app: Starlette, settings: ServerSettings) -> uvicorn.Config:
 class Serving:
     """One server from its socket to its end."""
 
-    def __init__(self, engine: Engine, settings: ServerSettings) -> None:
+    def __init__(self, engine: Engine, settings: ServerSettings, transcriber: Engine | None = None) -> None:
         self._settings = settings
         self._failure: str | None = None
-        gateway = Gateway(engine, settings, on_ready=self._tell_ready, on_failure=self._fail)
+        keys = read_keys(settings.keys_file, os.environ.get(KEYS_ENVIRONMENT))
+        secret = signing_secret(settings.secret_file, os.environ.get(SECRET_ENVIRONMENT))
+        if not keys and not settings.open and settings.host not in _LOOPBACK:
+            raise EngineError(
+                "keys_missing",
+                f"there are no keys, so anybody who reaches {settings.host} could talk: give --keys FILE"
+                f" (or {KEYS_ENVIRONMENT}), or --open to let everybody in",
+            )
+        gateway = Gateway(
+            engine,
+            settings,
+            on_ready=self._tell_ready,
+            on_failure=self._fail,
+            access=Access(keys, ClientSecrets(secret)),
+            transcriber=transcriber,
+        )
         self._model = gateway.model
         self._socket = _listen(settings)
         self._server = uvicorn.Server(server_config(create_app(gateway), settings))
@@ -57,11 +77,6 @@ class Serving:
     def run(self) -> int:
         """Serve until stopped; returns the exit code."""
         print(f"Loading {self._model} …", file=sys.stderr, flush=True)
-        if self._settings.host not in _LOOPBACK:
-            print(
-                f"Anyone who reaches {self._settings.host} can talk: there are no keys in this version.",
-                file=sys.stderr,
-            )
         try:
             with asyncio.Runner(loop_factory=self._server.config.get_loop_factory()) as runner:
                 runner.run(self._server.serve(sockets=[self._socket]))

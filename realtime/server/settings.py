@@ -13,13 +13,17 @@ class ServerSettings:
     `max_unsent_bytes`: what may wait for a client that reads more slowly than it is spoken to; more than
     the longest answer, which is made faster than it plays. `max_unheard_s`: a client whose sound waits
     that long for voice activity detection is not read until it has been heard. `stalled_s`: a client
-    whose network takes nothing for so long is gone.
+    whose network takes nothing for so long is gone. `keys_file` and `secret_file`: who may come in, see
+    `realtime.server.keys` and `client_secrets`. `open`: anybody who reaches the server may.
     """
 
     host: str = "127.0.0.1"
     port: int = 8000
     ssl_certfile: Path | None = None
     ssl_keyfile: Path | None = None
+    keys_file: Path | None = None
+    secret_file: Path | None = None
+    open: bool = False
     max_sessions: int = 256
     max_session_s: int = 3600
     max_frame_bytes: int = 24 * 1024 * 1024

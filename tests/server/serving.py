@@ -14,7 +14,8 @@ from pathlib import Path
 import uvicorn
 
 from engine import Engine
-from realtime.server.app import Gateway, create_app
+from realtime.server.app import create_app
+from realtime.server.gateway import Gateway
 from realtime.server.serving import server_config
 from realtime.server.settings import ServerSettings
 

@@ -1,0 +1,38 @@
+"""A transport for clients that still speak the beta's words."""
+
+from __future__ import annotations
+
+import orjson
+
+from realtime.protocol import beta
+from realtime.server.transport import Transport
+
+_AUDIO = '{"type":"response.output_audio.delta"'
+_BETA_AUDIO = '{"type":"response.audio.delta"'
+
+
+class BetaTransport:
+    """Translates what passes."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def receive(self) -> str | bytes:
+        frame = await self._transport.receive()
+        if isinstance(frame, bytes):
+            return frame
+        try:
+            event = orjson.loads(frame)
+        except orjson.JSONDecodeError:
+            return frame
+        return orjson.dumps(beta.incoming(event)).decode() if isinstance(event, dict) else frame
+
+    async def send(self, frame: str) -> None:
+        if frame.startswith(_AUDIO):
+            # Most of what is sent: nothing but its name differs.
+            await self._transport.send(_BETA_AUDIO + frame[len(_AUDIO) :])
+        elif (event := beta.outgoing(orjson.loads(frame))) is not None:
+            await self._transport.send(orjson.dumps(event).decode())
+
+    async def close(self, code: int, reason: str) -> None:
+        await self._transport.close(code, reason)

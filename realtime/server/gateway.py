@@ -1,0 +1,138 @@
+"""The gateway: what all its routes share, and the sessions it holds."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from starlette.applications import Starlette
+
+from engine import Engine, EngineError
+from realtime.audio.vad import VadWorker
+from realtime.protocol.errors import ProtocolError
+from realtime.server.access import Access, Caller
+from realtime.server.client_secrets import ClientSecrets, signing_secret
+from realtime.server.keys import Keyring
+from realtime.server.readiness import Readiness
+from realtime.server.services import Services
+from realtime.server.settings import ServerSettings
+from realtime.session.config import SessionConfig
+
+
+def _nothing(*_: str) -> None:
+    return None
+
+
+class Gateway:
+    """The engine, the ear, who may come in, and how many there are.
+
+    Args:
+        transcriber: an engine beside the first that only transcribes, and the name clients call it by.
+        on_ready, on_failure: exactly one is called, when loading has ended.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        settings: ServerSettings,
+        on_ready: Callable[[], None] = _nothing,
+        on_failure: Callable[[str], None] = _nothing,
+        *,
+        access: Access | None = None,
+        transcriber: Engine | None = None,
+    ) -> None:
+        self.engine = engine
+        self.settings = settings
+        self.access = access or Access(Keyring(), ClientSecrets(signing_secret(None, None)))
+        self.started = int(time.time())
+        self.sessions = 0
+        self._transcriber = transcriber
+        self._readiness = Readiness(engine, transcriber)
+        self._on_ready, self._on_failure = on_ready, on_failure
+
+    @property
+    def model(self) -> str:
+        """The id under which the model is listed: a folder goes by its name."""
+        path = Path(self.engine.model)
+        return path.resolve().name if path.is_dir() else self.engine.model
+
+    @property
+    def services(self) -> Services:
+        """What a connection needs. Only while the server runs."""
+        return self._services
+
+    @property
+    def ready(self) -> bool:
+        """The engine has spoken."""
+        return self._readiness.ready
+
+    @property
+    def failure(self) -> str | None:
+        """Why it never will."""
+        return self._readiness.failure
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        """Open and close everything that lives as long as the server."""
+        vad = VadWorker()
+        self._services = Services(self.engine, vad, self.settings, self._transcriber)
+        self._readiness.start(self._on_ready, self._on_failure)
+        try:
+            yield
+        finally:
+            await self._readiness.stop()
+            vad.close()
+
+    def check_ready(self) -> None:
+        """Raises ProtocolError `engine_not_ready`."""
+        if not self.ready:
+            message = self.failure or "The model is still loading; try again in a moment."
+            raise ProtocolError("engine_not_ready", message, kind="server_error")
+
+    @contextlib.contextmanager
+    def session(self, caller: Caller) -> Iterator[None]:
+        """A place for one session.
+
+        Raises:
+            ProtocolError: `session_limit_reached`.
+        """
+        if self.sessions >= self.settings.max_sessions:
+            message = f"The server holds {self.settings.max_sessions} sessions, its limit. Try again later."
+            raise ProtocolError("session_limit_reached", message, kind="server_error")
+        with self.access.session(caller):
+            self.sessions += 1
+            try:
+                yield
+            finally:
+                self.sessions -= 1
+
+    async def session_config(
+        self,
+        kind: Literal["realtime", "transcription"],
+        caller: Caller | None = None,
+        initial: dict[str, Any] | None = None,
+        *,
+        server_plays: bool = False,
+    ) -> SessionConfig:
+        """What a session of this caller begins with.
+
+        Raises:
+            ProtocolError: `engine_not_ready`.
+        """
+        try:
+            voices = tuple(voice.name for voice in await self.engine.voices())
+        except EngineError as error:
+            raise ProtocolError("engine_not_ready", error.message, kind="server_error") from None
+        return SessionConfig(
+            self.model,
+            kind,
+            initial=initial,
+            voices=voices,
+            transcriber=self._transcriber.model.partition(":")[2] if self._transcriber else None,
+            meter=caller.meter if caller else None,
+            server_plays=server_plays,
+            max_session_s=self.settings.max_session_s,
+        )
