@@ -67,6 +67,8 @@ def outgoing(event: dict[str, Any]) -> dict[str, Any] | None:
         event["session"] = session_to_beta(event["session"])
         if transcribes and kind == "session.updated":
             event["type"] = "transcription_session.updated"
+            # Only an HTTP answer has one, but the type asks for it.
+            event["session"]["client_secret"] = {"value": "", "expires_at": 0}
     if "item" in event:
         event["item"] = _item(event["item"])
     if "response" in event:
@@ -98,8 +100,8 @@ def session_to_beta(session: dict[str, Any]) -> dict[str, Any]:
     if sound_out is None:
         return flat
     choice = session["tool_choice"]
+    # The model is left out: the beta has a closed list of them, which this one is not on.
     return flat | {
-        "model": session["model"],
         "modalities": _modalities(session["output_modalities"]),
         "instructions": session["instructions"],
         "voice": sound_out["voice"],

@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import base64
 import contextlib
+import os
 import sys
 import time
 from pathlib import Path
@@ -33,6 +34,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--voice", help="voice of the answer")
     parser.add_argument("--instructions", help="system prompt")
     parser.add_argument("--manual", action="store_true", help="commit by hand: no voice activity detection")
+    parser.add_argument("--api-key", default=os.environ.get("OPENAI_API_KEY", "none"), help="$OPENAI_API_KEY")
     parser.add_argument("--timeout", type=float, default=120.0, help="seconds to wait after the recording")
     parser.add_argument("--insecure", action="store_true", help="accept any certificate of a wss:// server")
     parser.set_defaults(func=run)
@@ -110,7 +112,7 @@ class Talk:
         base = self._options.url.split("?")[0].removesuffix("/").removesuffix("/realtime")
         if base.startswith("http"):
             base = base.replace("http", "ws", 1)
-        client = openai.AsyncOpenAI(api_key="none", base_url=base, websocket_base_url=base)
+        client = openai.AsyncOpenAI(api_key=self._options.api_key, base_url=base, websocket_base_url=base)
         extra: Any = {"ssl": _any_certificate()} if self._options.insecure else {}
         async with client.realtime.connect(model="chroma", websocket_connection_options=extra) as connection:
             asking = asyncio.create_task(self._ask(connection))

@@ -14,6 +14,7 @@ from pathlib import Path
 import uvicorn
 
 from engine import Engine
+from realtime.server.access import Access
 from realtime.server.app import create_app
 from realtime.server.gateway import Gateway
 from realtime.server.serving import server_config
@@ -51,11 +52,25 @@ def command(*arguments: str, environment: dict[str, str] | None = None) -> Itera
 
 
 @contextlib.contextmanager
-def app(engine: Engine, *, wait: bool = True, **settings: object) -> Iterator[str]:
+def app(
+    engine: Engine,
+    *,
+    wait: bool = True,
+    access: Access | None = None,
+    transcriber: Engine | None = None,
+    **settings: object,
+) -> Iterator[str]:
     """The gateway around `engine` in a thread of this process; yields its base URL."""
     ready = threading.Event()
     served = ServerSettings(port=0, **settings)  # type: ignore[arg-type]
-    gateway = Gateway(engine, served, on_ready=ready.set, on_failure=lambda _: ready.set())
+    gateway = Gateway(
+        engine,
+        served,
+        on_ready=ready.set,
+        on_failure=lambda _: ready.set(),
+        access=access,
+        transcriber=transcriber,
+    )
     config = server_config(create_app(gateway), served)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

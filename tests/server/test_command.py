@@ -70,10 +70,24 @@ def test_serve_tells_what_is_wrong_in_one_line(tmp_path):
     one_line(run("serve", "--model", str(tmp_path), "--port", "0"), "config.json cannot be read")
     one_line(run("serve", "--slots", "0"), "--slots")
     one_line(run("serve", "--ssl-certfile", str(tmp_path / "no.pem")), "no.pem")
-    one_line(run("serve", "--host", "203.0.113.1"), "cannot listen on 203.0.113.1")
+    one_line(run("serve", "--host", "203.0.113.1", "--open"), "cannot listen on 203.0.113.1")
+    one_line(run("serve", "--host", "0.0.0.0"), "there are no keys", "--keys FILE", "--open")
+    one_line(run("serve", "--keys", str(tmp_path / "keys")), "keys", "cannot be read")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         one_line(run("serve", "--port", port), f"127.0.0.1:{port}", "in use")
+
+
+def test_keys_that_the_command_makes_let_a_client_in(tmp_path):
+    keys = tmp_path / "keys"
+    keys.write_text(run("key", "ada", "--sessions", "2").stdout)
+    name, key, limit = keys.read_text().split()
+    assert (name, limit) == ("ada", "sessions=2")
+    with command("--model", "echo", "--host", "0.0.0.0", "--keys", str(keys)) as url:
+        url = url.replace("0.0.0.0", "127.0.0.1")
+        result = run("talk", "--text", "Hi", "--url", f"{url}/v1", "--api-key", key)
+        assert result.returncode == 0, result.stderr
+        one_line(run("talk", "--text", "Hi", "--url", f"{url}/v1"), "Incorrect API key")
 
 
 def test_tls(tmp_path):

@@ -82,18 +82,17 @@ def test_the_realtime_subprotocol_is_chosen_and_no_key_is(echo):
         assert not socket.protocol.extensions, "no compression"
 
 
-@pytest.mark.parametrize(
-    ("query", "headers", "code"),
-    [
-        ("", {"OpenAI-Beta": "realtime=v1"}, "beta_api_shape_disabled"),
-    ],
-)
-def test_what_is_not_served_is_refused_for_good(echo, query, headers, code):
-    with connect(echo + "/v1/realtime" + query, additional_headers=headers) as socket:
-        assert receive(socket)["error"]["code"] == code
-        with pytest.raises(ConnectionClosed) as closed:
-            socket.recv(10)
-    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4000, f"invalid_request_error.{code}")
+def test_a_transcription_session(echo):
+    with connect(echo + "/v1/realtime?intent=transcription") as socket:
+        assert receive(socket)["session"]["type"] == "transcription"
+        patch = {"audio": {"input": {"transcription": {"model": "whisper-1"}, "turn_detection": None}}}
+        send(socket, "session.update", session={"type": "transcription", **patch})
+        receive(socket)
+        send(socket, "input_audio_buffer.append", audio=base64.b64encode(bytes(48_000)).decode())
+        send(socket, "input_audio_buffer.commit")
+        done = until(socket, "conversation.item.input_audio_transcription.completed")[-1]
+        assert done["transcript"] == "You said 1.0 seconds of sound."
+        assert done["usage"]["input_token_details"]["audio_tokens"] == 25
 
 
 def test_one_session_too_many_is_told_to_come_again_later():
