@@ -148,6 +148,8 @@ class Request:
     """Seed of the sound's sampling; None is drawn anew for each request."""
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice = ToolChoice()
+    say: str | None = None
+    """The answer's words, where they are not the model's to choose: it only speaks them."""
     transcribe: Transcribe | None = None
     truncation: Truncation | None = None
     """None: a conversation that is too long fails as `context_length_exceeded`."""

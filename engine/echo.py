@@ -185,7 +185,9 @@ def _echo(request: Request) -> Iterator[TextDelta | AudioDelta | ToolCall]:
         sound = _sound(turn) if turn is not None else b""
         # Asked to write down a sound, it has no words of the user's to say again.
         text = _text(turn, heard_alone=request.transcribe is not None)
-    if beginning := forced_text(request.tool_choice):
+    if request.say is not None:
+        text, sound = request.say, b""
+    elif beginning := forced_text(request.tool_choice):
         text = _required_call(request, beginning, text)
     found = _read(text, request)
     said = [one for one in found if isinstance(one, str)]

@@ -239,11 +239,14 @@ class ChromaEngine(Engine):
         temperature = settings.temperature if request.temperature is None else request.temperature
         seed = random.getrandbits(63) if request.seed is None else request.seed
         top_p = 1.0 if request.top_p is None else request.top_p
+        forced = chroma.prompt.markup(forced_text(request.tool_choice))
+        if request.say is not None:
+            forced = [*chroma.prompt.plain(request.say), chroma.config.im_end]
         prompt = ReasonerPrompt(
             ids_of(fitted.messages),
             torch.cat(heard) if heard else None,
             chroma.config.im_end,
-            tuple(chroma.prompt.markup(forced_text(request.tool_choice))),
+            tuple(forced),
         )
         job = Job(
             id=request.id,

@@ -60,14 +60,15 @@ class ChatPrompt:
         rendered = self._tokenizer.apply_chat_template(draft.chat, add_generation_prompt=True, tokenize=False)
         ids: list[int] = []
         for index, piece in enumerate(_SENTINELS.split(rendered)):
-            ids += self._plain(draft.texts[int(piece)]) if index % 2 else self.markup(piece)
+            ids += self.plain(draft.texts[int(piece)]) if index % 2 else self.markup(piece)
         return self._spread(ids, draft.sounds)
 
     def markup(self, text: str) -> list[int]:
         """Token ids of the template's own words, special tokens among them."""
         return self._tokenizer(text, add_special_tokens=False)["input_ids"] if text else []
 
-    def _plain(self, text: str) -> list[int]:
+    def plain(self, text: str) -> list[int]:
+        """Token ids of somebody's words, none of them special."""
         if not text:
             return []
         return self._tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]

@@ -11,8 +11,12 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from realtime.protocol.errors import ProtocolError
 from realtime.server.gateway import Gateway
 from realtime.server.guard import Guard
+from realtime.server.rest.chat import ChatRoutes
 from realtime.server.rest.errors import error_response
 from realtime.server.rest.secrets import SecretRoutes
+from realtime.server.rest.speech import SpeechRoutes
+from realtime.server.rest.transcriptions import TranscriptionRoutes
+from realtime.server.rest.voices import VoiceRoutes
 from realtime.server.sockets import SocketRoutes
 
 
@@ -72,12 +76,19 @@ class Pages:
 def create_app(gateway: Gateway) -> Starlette:
     """The app of one gateway. Clients whose base URL lacks `/v1` are served too."""
     pages, sockets, secrets = Pages(gateway), SocketRoutes(gateway), SecretRoutes(gateway)
+    voices = VoiceRoutes(gateway)
     routes: list[BaseRoute] = [
         Route("/", pages.index),
         Route("/health", pages.health),
         Route("/ready", pages.ready),
         Route("/v1/models", pages.models),
         Route("/v1/models/{model:path}", pages.models),
+        Route("/v1/chat/completions", ChatRoutes(gateway).create, methods=["POST"]),
+        Route("/v1/audio/speech", SpeechRoutes(gateway).create, methods=["POST"]),
+        Route("/v1/audio/transcriptions", TranscriptionRoutes(gateway).create, methods=["POST"]),
+        Route("/v1/audio/voices", voices.list, methods=["GET"]),
+        Route("/v1/audio/voices", voices.add, methods=["POST"]),
+        Route("/v1/audio/voices/{name}", voices.delete, methods=["DELETE"]),
     ]
     for base in ("/v1", ""):
         routes += [

@@ -60,6 +60,15 @@ class Gateway:
         return path.resolve().name if path.is_dir() else self.engine.model
 
     @property
+    def transcriber_name(self) -> str | None:
+        """What clients call the model beside the engine that only transcribes."""
+        return self._transcriber.model.partition(":")[2] if self._transcriber else None
+
+    def transcriber_for(self, model: str) -> Engine:
+        """Who transcribes for a client that names this model."""
+        return self._transcriber if self._transcriber and model == self.transcriber_name else self.engine
+
+    @property
     def services(self) -> Services:
         """What a connection needs. Only while the server runs."""
         return self._services
@@ -131,7 +140,7 @@ class Gateway:
             kind,
             initial=initial,
             voices=voices,
-            transcriber=self._transcriber.model.partition(":")[2] if self._transcriber else None,
+            transcriber=self.transcriber_name,
             meter=caller.meter if caller else None,
             server_plays=server_plays,
             max_session_s=self.settings.max_session_s,
