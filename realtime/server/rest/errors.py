@@ -18,6 +18,7 @@ _STATUS = {
     "not_installed": 501,
     "engine_not_ready": 503,
     "engine_restarting": 503,
+    "engine_died": 503,
     "engine_closed": 503,
     "too_many_requests": 503,
 }
