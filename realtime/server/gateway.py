@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
 from starlette.applications import Starlette
 
 from engine import Engine, EngineError
+from realtime.audio.turn_model import TurnModel
 from realtime.audio.vad import VadWorker
 from realtime.protocol.errors import ProtocolError
 from realtime.server.access import Access, Caller
@@ -21,9 +24,20 @@ from realtime.server.services import Services
 from realtime.server.settings import ServerSettings
 from realtime.session.config import SessionConfig
 
+log = logging.getLogger(__name__)
+
 
 def _nothing(*_: str) -> None:
     return None
+
+
+def _turn_model() -> TurnModel | None:
+    """None where it is not installed: then the engine judges pauses."""
+    try:
+        return TurnModel()
+    except FileNotFoundError as error:
+        log.info("semantic_vad asks the model itself, since there is no %s", error)
+        return None
 
 
 class Gateway:
@@ -87,13 +101,15 @@ class Gateway:
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         """Open and close everything that lives as long as the server."""
         vad = VadWorker()
-        self._services = Services(self.engine, vad, self.settings, self._transcriber)
+        judging = ThreadPoolExecutor(1, thread_name_prefix="end-of-turn")
+        self._services = Services(self.engine, vad, self.settings, self._transcriber, _turn_model(), judging)
         self._readiness.start(self._on_ready, self._on_failure)
         try:
             yield
         finally:
             await self._readiness.stop()
             vad.close()
+            judging.shutdown(wait=False, cancel_futures=True)
 
     def check_ready(self) -> None:
         """Raises ProtocolError `engine_not_ready`."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from engine import Audio, Engine, EngineError
+from realtime.audio.turn_model import TurnModel
 from realtime.audio.vad import VadWorker
 from realtime.protocol.ids import random_id
 from realtime.server.settings import ServerSettings
@@ -15,15 +18,21 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The engine, the model beside it that only transcribes, the ear, the judge of pauses, the settings."""
+    """The engine, the model beside it that only transcribes, the ear, the settings, and who judges pauses:
+    a model of its own in a thread of its own, or else the engine."""
 
     engine: Engine
     vad: VadWorker
     settings: ServerSettings
     transcriber: Engine | None = None
+    turn_model: TurnModel | None = None
+    judging: Executor | None = None
 
     async def turn_over(self, pcm: bytes) -> float | None:
         """Probability that a turn (PCM16 mono at 24 kHz) is over; None where nobody can tell."""
+        if self.turn_model:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self.judging, self.turn_model.judge, pcm)
         audio = Audio(random_id("pause"), pcm)
         try:
             return await self.engine.turn_over(audio)

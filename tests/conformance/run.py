@@ -106,8 +106,8 @@ def matrix(results: dict[str, dict[str, object]]) -> str:
     lines = [
         "# Stock clients against this server",
         "",
-        "Each holds five conversations over a real socket with `chroma-realtime serve --model echo`, written as a",
-        "user of that client would write them. `make conformance` runs them again and writes this file.",
+        "Each holds five conversations over a real socket with `chroma-realtime serve --model echo`, written",
+        "as a user of that client would write them. `make conformance` writes this file anew.",
         "",
         f"| client | version | {' | '.join(NAMES)} |",
         f"|---|---|{'---|' * len(NAMES)}",
