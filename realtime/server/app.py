@@ -18,6 +18,7 @@ from realtime.server.rest.speech import SpeechRoutes
 from realtime.server.rest.transcriptions import TranscriptionRoutes
 from realtime.server.rest.voices import VoiceRoutes
 from realtime.server.sockets import SocketRoutes
+from realtime.server.webrtc.routes import CallRoutes
 
 
 class Pages:
@@ -76,7 +77,7 @@ class Pages:
 def create_app(gateway: Gateway) -> Starlette:
     """The app of one gateway. Clients whose base URL lacks `/v1` are served too."""
     pages, sockets, secrets = Pages(gateway), SocketRoutes(gateway), SecretRoutes(gateway)
-    voices = VoiceRoutes(gateway)
+    voices, calls = VoiceRoutes(gateway), CallRoutes(gateway)
     routes: list[BaseRoute] = [
         Route("/", pages.index),
         Route("/health", pages.health),
@@ -93,6 +94,9 @@ def create_app(gateway: Gateway) -> Starlette:
     for base in ("/v1", ""):
         routes += [
             WebSocketRoute(f"{base}/realtime", sockets.realtime),
+            Route(f"{base}/realtime/calls", calls.create, methods=["POST"]),
+            Route(f"{base}/realtime/calls/{{call}}/hangup", calls.hang_up, methods=["POST"]),
+            Route(f"{base}/realtime/calls/{{call}}/{{verb}}", calls.refuse, methods=["POST"]),
             Route(f"{base}/realtime/client_secrets", secrets.create, methods=["POST"]),
             Route(f"{base}/realtime/sessions", secrets.create_beta, methods=["POST"]),
             Route(

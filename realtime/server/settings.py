@@ -10,8 +10,9 @@ from pathlib import Path
 class ServerSettings:
     """Where to listen, and how much to take.
 
-    `audio_folder`: the one folder whose files a request may name; None: no path is opened. `max_body_bytes`
-    and `max_upload_s`: what a request over HTTP may hold, as bytes and as seconds of sound.
+    `stun`: URL of a STUN server for calls from outside. `audio_folder`: the one folder whose files a request
+    may name; None: no path is opened. `max_body_bytes` and `max_upload_s`: what a request over HTTP may hold,
+    as bytes and as seconds of sound.
     `max_unsent_bytes`: what may wait for a client that reads more slowly than it is spoken to; more than
     the longest answer, which is made faster than it plays. `max_unheard_s`: a client whose sound waits
     that long for voice activity detection is not read until it has been heard. `stalled_s`: a client
@@ -30,6 +31,7 @@ class ServerSettings:
     max_session_s: int = 3600
     voices_dir: Path | None = None
     audio_folder: Path | None = None
+    stun: str | None = None
     max_body_bytes: int = 32 * 1024 * 1024
     max_upload_s: float = 600.0
     max_frame_bytes: int = 24 * 1024 * 1024
