@@ -10,6 +10,9 @@ from engine.settings import EngineSettings
 ECHO = "echo"
 """The model name that takes no model at all."""
 
+WHISPER = "whisper:"
+"""Before the name of a Whisper model, which only transcribes."""
+
 ECHO_PACE = "CHROMA_REALTIME_ECHO_PACE"
 """Environment: echo makes sound this many times as fast as it plays; unset is as fast as it can."""
 
@@ -28,6 +31,10 @@ def create(settings: EngineSettings) -> Engine:
         from engine.echo import EchoEngine
 
         return EchoEngine(settings, pace=_echo_pace())
+    if settings.model.startswith(WHISPER):
+        from engine.whisper import WhisperEngine
+
+        return WhisperEngine(settings)
     # Imported here alone: torch and transformers take seconds, and only the engine's process needs them.
     from engine.chroma.engine import ChromaEngine
 

@@ -19,6 +19,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--model", default="echo", help="hub id (FlashLabs/Chroma-4B), checkpoint folder, or echo (default)"
     )
     parser.add_argument("--revision", help="branch, tag or commit of a hub id")
+    parser.add_argument(
+        "--transcriber", metavar="whisper:ID", help="a Whisper model for clients that name it"
+    )
     parser.add_argument("--voice", help="default voice; see 'chroma-realtime voice list'")
     parser.add_argument("--voices-dir", type=Path, help="folder of your voices")
     parser.add_argument("--host", default=server.host)
@@ -81,7 +84,12 @@ def run(options: argparse.Namespace) -> int:
                 in_process=options.in_process,
             )
         )
-        return Serving(engine, server_settings).run()
+        transcriber = None
+        if options.transcriber:
+            transcriber = create(
+                EngineSettings(model=options.transcriber, device=options.device, dtype=options.dtype)
+            )
+        return Serving(engine, server_settings, transcriber).run()
     except EngineError as error:
         print(f"chroma-realtime: {error.message}", file=sys.stderr)
         return 1
@@ -90,6 +98,10 @@ def run(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> None:
     """Raises EngineError for a setting that cannot be."""
     wrong = [
+        (
+            bool(options.transcriber) and not options.transcriber.startswith("whisper:"),
+            "--transcriber has to be whisper: and a hub id or folder, such as whisper:openai/whisper-base",
+        ),
         (options.slots < 1, "--slots must be at least 1"),
         (options.max_sessions < 1, "--max-sessions must be at least 1"),
         (options.temperature < 0, "--temperature must be 0 or more"),
