@@ -39,11 +39,11 @@ def fit(
     others = [message for message in messages if message.role != "system"]
     limit = room
     if truncation is not None and truncation.limit is not None:
-        limit = min(room, count(system) + truncation.limit)
+        limit = min(room, (count(system) if system else 0) + truncation.limit)
     if total <= limit:
         return Fitted(tuple(messages), 0)
     if truncation is not None:
-        wanted = max(int(limit * truncation.retention), count(system))
+        wanted = int(limit * truncation.retention)
         for left in _candidates(system, others, wanted, count):
             kept = _without(messages, left)
             total = count(kept)
@@ -65,9 +65,10 @@ def _candidates(
     """How many of the oldest to leave out: first so many that the rest should take `wanted` tokens or less,
     then more, since messages one by one may count less than they do together."""
     last = max((at for at, message in enumerate(others) if message.role != "tool"), default=0)
-    around = count([])
+    # What stands around any conversation: not every template can be asked for an empty one.
+    around = 2 * count(others[:1]) - count([others[0], others[0]]) if others else 0
     sizes = [count([message]) - around for message in others]
-    taken = count(system) + sum(sizes)
+    taken = (count(system) if system else around) + sum(sizes)
     for left in range(1, last + 1):
         taken -= sizes[left - 1]
         if (taken <= wanted and others[left].role != "tool") or left == last:

@@ -122,7 +122,7 @@ class WhisperEngine(Engine):
         """Text and its count of tokens, of float32 [samples] at Whisper's rate."""
         heard = self._processor(sound, sampling_rate=self._rate, return_tensors="pt").input_features
         hints: dict[str, Any] = {}
-        if self._model.generation_config.is_multilingual:
+        if getattr(self._model.generation_config, "is_multilingual", False):
             hints = {"task": "transcribe", "language": asked.language}
         if asked.prompt:
             hints["prompt_ids"] = self._processor.get_prompt_ids(asked.prompt, return_tensors="pt").to(

@@ -2,7 +2,9 @@
 
 import asyncio
 
+import numpy as np
 import pytest
+import soundfile
 from golden import GOLDEN
 
 from engine import (
@@ -22,6 +24,7 @@ from engine import (
     Truncation,
 )
 from engine.chroma.engine import ChromaEngine
+from engine.voices.store import VoiceStore
 
 TOOL = Tool("time", "What time it is.", {"type": "object"})
 MARKUP = '<tool_call>{"name": "time", "arguments": {"city": "Köln"}}</tool_call>'
@@ -51,22 +54,29 @@ def sound(events):
     return b"".join(event.pcm for event in events if isinstance(event, AudioDelta))
 
 
+def assert_same_sound(one, other):
+    """Rows of one batch may round differently: a step or two of PCM16 is no difference."""
+    one, other = (np.frombuffer(sound(events), "<i2").astype(int) for events in (one, other))
+    assert len(one) == len(other) > 0
+    assert np.abs(one - other).max() <= 2
+
+
 def words(events):
     return "".join(event.text for event in events if isinstance(event, TextDelta))
 
 
 def test_what_is_said_before_a_call_is_spoken_as_if_nothing_followed():
     plain, calling = respond(
-        say("ab", "plain"), say(f"ab \n{MARKUP}", "calling", tools=(TOOL,)), max_seconds=4
+        say("ab", "plain", tools=(TOOL,)), say(f"ab \n{MARKUP}", "calling", tools=(TOOL,)), max_seconds=12
     )
     assert words(plain) == words(calling) == "ab"
-    assert sound(plain) == sound(calling) != b""
+    assert_same_sound(plain, calling)
     assert [event.arguments for event in calling if isinstance(event, ToolCall)] == ['{"city": "Köln"}']
     assert calling[-1].usage.output_text_tokens > plain[-1].usage.output_text_tokens
 
 
 def test_a_call_alone_is_never_spoken_nor_a_malformed_one_and_others_go_on():
-    silent, broken = respond(say(MARKUP, "a", tools=(TOOL,)), say(f"x{MARKUP}", "b"), max_seconds=3)
+    silent, broken = respond(say(MARKUP, "a", tools=(TOOL,)), say(f"x{MARKUP}", "b"), max_seconds=12)
     assert (words(silent), sound(silent), silent[-1].reason) == ("", b"", "completed")
     assert [type(event).__name__ for event in silent].count("ToolCall") == 1
     assert (broken[-1].reason, broken[-1].code) == ("failed", "malformed_tool_call")
@@ -107,13 +117,8 @@ def test_a_long_conversation_loses_its_beginning_by_true_counts():
 
 
 def test_a_voice_for_once_sounds_like_that_voice_kept(tmp_path):
-    from engine.voices.store import VoiceStore
-
-    store = VoiceStore(tmp_path)
-    import soundfile
-
-    sample = "tests/data/speech/long.wav"
-    store.add("ada", __import__("pathlib").Path(sample), "Hello there.", "Ada agreed.")
+    sample = GOLDEN.parent / "speech" / "long.wav"
+    VoiceStore(tmp_path).add("ada", sample, "Hello there.", "Ada agreed.")
     pcm = soundfile.read(sample, dtype="int16")[0].tobytes()
     kept, once, short = respond(
         say("ab", "a", voice="ada"),
@@ -122,7 +127,7 @@ def test_a_voice_for_once_sounds_like_that_voice_kept(tmp_path):
         voices_dir=tmp_path,
         max_seconds=3,
     )
-    assert sound(kept) == sound(once) != b""
+    assert_same_sound(kept, once)
     assert (short[-1].reason, short[-1].code) == ("failed", "voice_too_short")
 
 

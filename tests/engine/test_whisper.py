@@ -1,6 +1,7 @@
 """Whisper as a transcriber: what transformers itself would write, hints passed on, failures told."""
 
 import asyncio
+import json
 
 import numpy as np
 import pytest
@@ -47,13 +48,19 @@ def folder(tmp_path_factory):
             pad_token_id=number("<|endoftext|>"), bos_token_id=number("<|endoftext|>"),
         )
     )  # fmt: skip
-    model.generation_config.update(
-        is_multilingual=True, lang_to_id={"<|en|>": number("<|en|>"), "<|de|>": number("<|de|>")},
-        task_to_id={"transcribe": number("<|transcribe|>"), "translate": number("<|translate|>")},
-        no_timestamps_token_id=number("<|notimestamps|>"), prev_sot_token_id=number("<|startofprev|>"),
-        max_length=60, suppress_tokens=None, begin_suppress_tokens=None,
-    )  # fmt: skip
+    published = {
+        "is_multilingual": True,
+        "lang_to_id": {"<|en|>": number("<|en|>"), "<|de|>": number("<|de|>")},
+        "task_to_id": {"transcribe": number("<|transcribe|>"), "translate": number("<|translate|>")},
+        "no_timestamps_token_id": number("<|notimestamps|>"),
+        "prev_sot_token_id": number("<|startofprev|>"),
+        "max_length": 60,
+        "suppress_tokens": None,
+        "begin_suppress_tokens": None,
+    }
     model.save_pretrained(folder)
+    file = folder / "generation_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | published))
     return folder
 
 
