@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from agents import function_tool
 from agents.realtime import RealtimeAgent, RealtimeRunner
-from common import MARKUP, SILENCE, hold, recording
+from common import MARKUP, PATIENT_SILENCE, hold, recording
 
 
 @function_tool
@@ -82,7 +82,7 @@ async def connect(url):
 
 async def spoken(url):
     async with session(url) as talk:
-        await talk.say(recording("question") + SILENCE + SILENCE)
+        await talk.say(recording("question") + PATIENT_SILENCE)
         await talk.until(kind("audio"))
         await talk.until(kind("agent_end"))
         assert any(item.role == "assistant" for item in talk.session._history)
@@ -90,14 +90,14 @@ async def spoken(url):
 
 async def interrupted(url):
     async with session(url) as talk:
-        await talk.say(recording("question") + SILENCE + SILENCE)
+        await talk.say(recording("question") + PATIENT_SILENCE)
         await talk.until(kind("audio"))
         since = len(talk.events)
         await talk.say(recording("question2"))
         await talk.until(kind("audio_interrupted"), since)
         await talk.until(talk.raw("conversation.item.truncated"), since)
         since = len(talk.events)
-        await talk.say(SILENCE + SILENCE)
+        await talk.say(PATIENT_SILENCE)
         await talk.until(kind("audio"), since)
         await talk.until(kind("agent_end"), since)
 

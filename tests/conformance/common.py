@@ -8,6 +8,9 @@ from pathlib import Path
 
 SPEECH = Path(__file__).parents[1] / "data" / "speech"
 SILENCE = bytes(48_000)
+"""One second."""
+PATIENT_SILENCE = 5 * SILENCE
+"""Longer than semantic_vad bears where it takes a turn to be unfinished: a microphone never stops."""
 MARKUP = '<tool_call>\n{"name": "get_time", "arguments": {"city": "Köln"}}\n</tool_call>'
 """Echo says what it is told, so told a call it makes it."""
 NAMES = ("connect", "spoken turn", "interruption", "tool", "text turn")

@@ -78,17 +78,18 @@ async def collect(events: AsyncIterator[Event]) -> Answer:
         ProtocolError: it failed.
     """
     answer = Answer()
-    async for event in events:
-        if isinstance(event, TextDelta):
-            answer.text += event.text
-        elif isinstance(event, AudioDelta):
-            answer.pcm += event.pcm
-        elif isinstance(event, ToolCall):
-            answer.calls.append(event)
-        elif isinstance(event, Finished):
-            if event.reason in ("failed", "cancelled"):
-                raise failure(event)
-            answer.reason, answer.usage = event.reason, event.usage
+    async with contextlib.aclosing(events) as closing:  # type: ignore[type-var]
+        async for event in closing:
+            if isinstance(event, TextDelta):
+                answer.text += event.text
+            elif isinstance(event, AudioDelta):
+                answer.pcm += event.pcm
+            elif isinstance(event, ToolCall):
+                answer.calls.append(event)
+            elif isinstance(event, Finished):
+                if event.reason in ("failed", "cancelled"):
+                    raise failure(event)
+                answer.reason, answer.usage = event.reason, event.usage
     return answer
 
 
@@ -102,6 +103,7 @@ async def begin(events: AsyncIterator[Event]) -> AsyncIterator[Event]:
     async for event in events:
         seen.append(event)
         if isinstance(event, Finished) and event.reason == "failed":
+            await events.aclose()  # type: ignore[attr-defined]
             raise failure(event)
         if isinstance(event, TextDelta | AudioDelta | ToolCall | Finished):
             break

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { RealtimeAgent, RealtimeSession, tool as functionTool } from '@openai/agents-realtime';
 import { z } from 'zod';
-import { Log, MARKUP, SILENCE, check, hold, recording } from './common.mjs';
+import { Log, MARKUP, PATIENT_SILENCE, check, hold, recording } from './common.mjs';
 
 const manifest = new URL('./node_modules/@openai/agents-realtime/package.json', import.meta.url);
 const version = JSON.parse(readFileSync(manifest)).version;
@@ -40,7 +40,7 @@ const connect = () => session(async () => {});
 
 const spoken = () =>
   session(async (realtime, log) => {
-    say(realtime, Buffer.concat([recording('question'), SILENCE, SILENCE]));
+    say(realtime, Buffer.concat([recording('question'), PATIENT_SILENCE]));
     const { response } = await log.kind('response.done');
     check(response.status === 'completed', response.status);
     check(realtime.history.some((item) => item.role === 'assistant'), 'no answer in the history');
@@ -48,13 +48,13 @@ const spoken = () =>
 
 const interrupted = () =>
   session(async (realtime, log) => {
-    say(realtime, Buffer.concat([recording('question'), SILENCE, SILENCE]));
+    say(realtime, Buffer.concat([recording('question'), PATIENT_SILENCE]));
     await log.kind('response.output_audio.delta');
     say(realtime, recording('question2'));
     await log.kind('audio_interrupted');
     await log.kind('conversation.item.truncated');
     const from = log.events.length;
-    say(realtime, Buffer.concat([SILENCE, SILENCE]));
+    say(realtime, PATIENT_SILENCE);
     await log.until((event) => event.type === 'response.done' && event.response.status === 'completed', from);
   });
 

@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 const NAMES = ['connect', 'spoken turn', 'interruption', 'tool', 'text turn'];
 const PATIENCE_MS = 40_000;
 export const SILENCE = Buffer.alloc(48_000);
+// Longer than semantic_vad bears where it takes a turn to be unfinished: a microphone never stops.
+export const PATIENT_SILENCE = Buffer.alloc(5 * 48_000);
 // Echo says what it is told, so told a call it makes it.
 export const MARKUP = '<tool_call>\n{"name": "get_time", "arguments": {"city": "Köln"}}\n</tool_call>';
 
