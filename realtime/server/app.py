@@ -11,8 +11,9 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from realtime.protocol.errors import ProtocolError
 from realtime.server.gateway import Gateway
 from realtime.server.guard import Guard
+from realtime.server.rest.answering import ClientGone
 from realtime.server.rest.chat import ChatRoutes
-from realtime.server.rest.errors import error_response
+from realtime.server.rest.errors import answer_error
 from realtime.server.rest.secrets import SecretRoutes
 from realtime.server.rest.speech import SpeechRoutes
 from realtime.server.rest.transcriptions import TranscriptionRoutes
@@ -71,7 +72,7 @@ class Pages:
         if asked == name:
             return JSONResponse(model)
         message = f"The model '{asked}' does not exist; this server has '{name}'."
-        return error_response(ProtocolError("model_not_found", message, "model"))
+        raise ProtocolError("model_not_found", message, "model")
 
 
 def create_app(gateway: Gateway) -> Starlette:
@@ -106,5 +107,8 @@ def create_app(gateway: Gateway) -> Starlette:
             ),
         ]
     return Starlette(
-        routes=routes, lifespan=gateway.lifespan, middleware=[Middleware(Guard, access=gateway.access)]
+        routes=routes,
+        lifespan=gateway.lifespan,
+        middleware=[Middleware(Guard, access=gateway.access)],
+        exception_handlers={ProtocolError: answer_error, ClientGone: answer_error},
     )

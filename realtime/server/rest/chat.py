@@ -14,12 +14,10 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from engine import AudioDelta, Event, Finished, TextDelta, ToolCall, Usage
-from realtime.protocol.errors import ProtocolError
 from realtime.protocol.ids import random_id
 from realtime.server.gateway import Gateway
 from realtime.server.rest.answering import (
     Answer,
-    ClientGone,
     answer_events,
     begin,
     check_meter,
@@ -29,10 +27,8 @@ from realtime.server.rest.answering import (
 )
 from realtime.server.rest.body import read_json
 from realtime.server.rest.chat_request import Chat, read_chat
-from realtime.server.rest.errors import error_response
 from realtime.server.rest.sound_files import decode, encode, fetch
 
-_CLIENT_GONE = Response(status_code=499)
 _REASONS = {"completed": "stop", "length": "length"}
 
 
@@ -44,14 +40,6 @@ class ChatRoutes:
 
     async def create(self, http: HttpRequest) -> Response:
         """`POST /v1/chat/completions`."""
-        try:
-            return await self._create(http)
-        except ProtocolError as error:
-            return error_response(error)
-        except ClientGone:
-            return _CLIENT_GONE
-
-    async def _create(self, http: HttpRequest) -> Response:
         gateway, meter = self._gateway, http.state.caller.meter
         settings = gateway.settings
         data = await read_json(http, settings.max_body_bytes)

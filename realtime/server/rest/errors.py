@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from starlette.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from realtime.protocol.errors import ProtocolError
+from realtime.server.rest.answering import ClientGone
 
 _STATUS = {
     "invalid_api_key": 401,
@@ -30,3 +32,11 @@ def error_response(error: ProtocolError) -> JSONResponse:
     body = error.body(None)
     del body["event_id"]
     return JSONResponse({"error": body}, status)
+
+
+def answer_error(_: Request, error: Exception) -> Response:
+    """What every route answers where it raised a ProtocolError, or found that its client has gone."""
+    if isinstance(error, ClientGone):
+        return Response(status_code=499)
+    assert isinstance(error, ProtocolError)
+    return error_response(error)

@@ -15,7 +15,6 @@ from realtime.protocol.validation import Int, Wire, check
 from realtime.server.client_secrets import DEFAULT_S, LONGEST_S, SHORTEST_S, SecretError
 from realtime.server.gateway import Gateway
 from realtime.server.rest.body import read_json
-from realtime.server.rest.errors import error_response
 from realtime.session.configuration import Configuration
 
 _LARGEST_BODY = 1024 * 1024
@@ -39,13 +38,10 @@ class SecretRoutes:
 
     async def create(self, request: Request) -> Response:
         """`POST /v1/realtime/client_secrets`."""
-        try:
-            asked = check(_Asked, await read_json(request, _LARGEST_BODY))
-            session = asked.session or {"type": "realtime"}
-            seconds = (asked.expires_after or _ExpiresAfter()).seconds
-            value, expires_at, shown = await self._mint(request, session, seconds)
-        except ProtocolError as error:
-            return error_response(error)
+        asked = check(_Asked, await read_json(request, _LARGEST_BODY))
+        session = asked.session or {"type": "realtime"}
+        seconds = (asked.expires_after or _ExpiresAfter()).seconds
+        value, expires_at, shown = await self._mint(request, session, seconds)
         return JSONResponse({"value": value, "expires_at": expires_at, "session": shown})
 
     async def create_beta(self, request: Request) -> Response:
@@ -57,11 +53,8 @@ class SecretRoutes:
         return await self._create_beta(request, "transcription")
 
     async def _create_beta(self, request: Request, kind: str) -> Response:
-        try:
-            session = session_from_beta(await read_json(request, _LARGEST_BODY), kind)
-            value, expires_at, shown = await self._mint(request, session, DEFAULT_S)
-        except ProtocolError as error:
-            return error_response(error)
+        session = session_from_beta(await read_json(request, _LARGEST_BODY), kind)
+        value, expires_at, shown = await self._mint(request, session, DEFAULT_S)
         secret = {"value": value, "expires_at": expires_at}
         return JSONResponse({**session_to_beta(shown), "client_secret": secret})
 

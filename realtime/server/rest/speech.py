@@ -18,13 +18,11 @@ from starlette.responses import Response, StreamingResponse
 
 from engine import SAMPLE_RATE, AudioDelta, Event, Message, Request, Text
 from realtime.audio.formats import SoundEncoder
-from realtime.protocol.errors import ProtocolError
 from realtime.protocol.ids import random_id
 from realtime.protocol.validation import Number, Str, Wire, check
 from realtime.protocol.values import STOCK_VOICES, VoiceName
 from realtime.server.gateway import Gateway
 from realtime.server.rest.answering import (
-    ClientGone,
     answer_events,
     begin,
     check_meter,
@@ -32,7 +30,6 @@ from realtime.server.rest.answering import (
     unless_gone,
 )
 from realtime.server.rest.body import read_json
-from realtime.server.rest.errors import error_response
 from realtime.server.rest.sound_files import CONTAINERS, RAW, check_container, encode
 
 _LARGEST_BODY = 1024 * 1024
@@ -55,14 +52,6 @@ class SpeechRoutes:
 
     async def create(self, http: HttpRequest) -> Response:
         """`POST /v1/audio/speech`. pcm and wav are sent as they are made, the others when they are whole."""
-        try:
-            return await self._create(http)
-        except ProtocolError as error:
-            return error_response(error)
-        except ClientGone:
-            return Response(status_code=499)
-
-    async def _create(self, http: HttpRequest) -> Response:
         meter = http.state.caller.meter
         body = check(_Body, await read_json(http, _LARGEST_BODY))
         container = check_container(body.response_format, "response_format")

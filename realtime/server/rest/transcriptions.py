@@ -19,7 +19,6 @@ from realtime.protocol.turns import Transcription
 from realtime.protocol.validation import check, show
 from realtime.server.gateway import Gateway
 from realtime.server.rest.answering import (
-    ClientGone,
     answer_events,
     begin,
     check_meter,
@@ -27,7 +26,6 @@ from realtime.server.rest.answering import (
     failure,
     unless_gone,
 )
-from realtime.server.rest.errors import error_response
 from realtime.server.rest.forms import read_form
 from realtime.server.rest.sound_files import decode
 from realtime.session.transcription_prompt import transcription_request
@@ -43,14 +41,6 @@ class TranscriptionRoutes:
 
     async def create(self, http: HttpRequest) -> Response:
         """`POST /v1/audio/transcriptions`."""
-        try:
-            return await self._create(http)
-        except ProtocolError as error:
-            return error_response(error)
-        except ClientGone:
-            return Response(status_code=499)
-
-    async def _create(self, http: HttpRequest) -> Response:
         gateway, meter = self._gateway, http.state.caller.meter
         form = await read_form(http, gateway.settings.max_body_bytes)
         file = form.get("file")

@@ -16,7 +16,6 @@ from engine.voices.store import StoredVoice, VoiceStore
 from realtime.protocol.errors import ProtocolError
 from realtime.server.gateway import Gateway
 from realtime.server.rest.body import read_json
-from realtime.server.rest.errors import error_response
 from realtime.server.rest.forms import read_form
 from realtime.server.rest.sound_files import fetch
 
@@ -45,13 +44,12 @@ class VoiceRoutes:
     async def add(self, http: HttpRequest) -> Response:
         """`POST /v1/audio/voices`: multipart with `file`, or JSON with `audio` in base64; and `name`,
         `transcript` and `consent`, a statement of who agreed."""
+        given, sound = await self._read(http)
         try:
-            given, sound = await self._read(http)
-            return JSONResponse(_shown(await asyncio.to_thread(self._add, given, sound)), 201)
-        except ProtocolError as error:
-            return error_response(error)
+            voice = await asyncio.to_thread(self._add, given, sound)
         except EngineError as error:
-            return error_response(_translated(error))
+            raise _translated(error) from None
+        return JSONResponse(_shown(voice), 201)
 
     async def delete(self, http: HttpRequest) -> Response:
         """`DELETE /v1/audio/voices/{name}`."""
@@ -59,7 +57,7 @@ class VoiceRoutes:
         try:
             await asyncio.to_thread(self._store.remove, name)
         except EngineError as error:
-            return error_response(_translated(error))
+            raise _translated(error) from None
         return JSONResponse({"id": name, "object": "audio.voice", "deleted": True})
 
     async def _read(self, http: HttpRequest) -> tuple[dict[str, str], bytes]:

@@ -17,7 +17,6 @@ from realtime.protocol.errors import ProtocolError, unsupported
 from realtime.protocol.ids import random_id
 from realtime.server.gateway import Gateway
 from realtime.server.rest.body import read_body
-from realtime.server.rest.errors import error_response
 from realtime.server.rest.forms import read_form
 from realtime.session.session import Session
 
@@ -36,26 +35,20 @@ class CallRoutes:
         self._calls: dict[str, Call] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def create(self, http: HttpRequest) -> Response:
-        """`POST /v1/realtime/calls`: an SDP offer, or a form of `sdp` and `session`."""
-        try:
-            return await self._create(http)
-        except ProtocolError as error:
-            return error_response(error)
-
     async def hang_up(self, http: HttpRequest) -> Response:
         """`POST /v1/realtime/calls/{id}/hangup`."""
         call = self._calls.get(http.path_params["call"])
         if call is None:
-            return error_response(ProtocolError("not_found", "There is no such call.", "call_id"))
+            raise ProtocolError("not_found", "There is no such call.", "call_id")
         call.hang_up()
         return Response()
 
     async def refuse(self, http: HttpRequest) -> Response:
         """`accept`, `reject` and `refer` are for phone calls by SIP."""
-        return error_response(unsupported("call_id", "This server takes no SIP calls."))
+        raise unsupported("call_id", "This server takes no SIP calls.")
 
-    async def _create(self, http: HttpRequest) -> Response:
+    async def create(self, http: HttpRequest) -> Response:
+        """`POST /v1/realtime/calls`: an SDP offer, or a form of `sdp` and `session`."""
         try:
             from realtime.server.webrtc.call import Call
         except ImportError:
