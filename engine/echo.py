@@ -37,7 +37,7 @@ from engine.api import (
 )
 from engine.fitting import Fitted, fit
 from engine.settings import EngineSettings
-from engine.tool_calls import CallReader, forced_text
+from engine.tool_calls import call_reader, forced_text
 from engine.voices.store import VoiceStore
 
 FRAME_BYTES = 2 * FRAME_SAMPLES
@@ -207,8 +207,7 @@ def _echo(request: Request) -> Iterator[TextDelta | AudioDelta | ToolCall]:
 
 def _read(text: str, request: Request) -> list[str | ToolCall]:
     """Words and calls, a piece at a time as a model would write them."""
-    allowed = [tool.name for tool in request.tools] if request.tool_choice.mode != "none" else []
-    reader = CallReader(allowed)
+    reader = call_reader(request)
     found = [one for piece in text.splitlines(keepends=True) for one in reader.add(piece)]
     return found if reader.over else found + reader.rest()
 

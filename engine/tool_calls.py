@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Collection, Sequence
 
-from engine.api import Call, CallOutput, EngineError, Message, Tool, ToolCall, ToolChoice
+from engine.api import Call, CallOutput, EngineError, Message, Request, Tool, ToolCall, ToolChoice
 
 OPEN, CLOSE = "<tool_call>", "</tool_call>"
 _SPACE_OR_BEGINNING = re.compile(
@@ -31,10 +31,12 @@ class CallReader:
     Args:
         tools: names that may be called. Calls are recognised where there are none too: nobody wants to
             hear their markup.
+        words_only: nothing is to be called; the answer ends where the model calls all the same.
     """
 
-    def __init__(self, tools: Collection[str]) -> None:
+    def __init__(self, tools: Collection[str], *, words_only: bool = False) -> None:
         self._tools = tools
+        self._words_only = words_only
         self._text = ""
         self._calling = False
         self.called = False
@@ -88,7 +90,8 @@ class CallReader:
                 return False
             if words := before.rstrip():
                 found += [] if self.called else [words]
-            self._text, self._calling, self.called = after, True, True
+            self._text, self._calling, self.called = after, not self._words_only, True
+            self.over = self._words_only
             return True
         held = _SPACE_OR_BEGINNING.search(self._text)
         assert held is not None
@@ -113,6 +116,14 @@ class CallReader:
         if not isinstance(arguments, dict):
             raise _malformed("its arguments are no JSON object")
         return ToolCall(name, json.dumps(arguments, ensure_ascii=False))
+
+
+def call_reader(request: Request) -> CallReader:
+    """A reader for the answer to a request."""
+    return CallReader(
+        [tool.name for tool in request.tools],
+        words_only=bool(request.tools) and request.tool_choice.mode == "none",
+    )
 
 
 def _malformed(why: str) -> EngineError:

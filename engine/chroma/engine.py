@@ -35,7 +35,7 @@ from engine.chroma.voices import VoicePrompts
 from engine.fitting import fit
 from engine.runtime.loop import FrameLoop, Job
 from engine.settings import EngineSettings
-from engine.tool_calls import CallReader, forced_text
+from engine.tool_calls import call_reader, forced_text
 from engine.voices.store import StoredVoice, VoiceStore
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,10 @@ class ChromaEngine(Engine):
         self._voices = VoiceStore(settings.voices_dir)
         self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._running: set[str] = set()
+        self._running: dict[str, frozenset[str]] = {}
+        """Requests under way, and the sounds that each holds."""
+        self._forgotten: frozenset[str] = frozenset()
+        """Sounds that left while such a request holds them: it may hear them yet."""
         self._cancelled: set[str] = set()
 
     async def open(self) -> None:
@@ -108,7 +111,7 @@ class ChromaEngine(Engine):
         if self._thread is None:
             return _only(Finished("failed", code="engine_closed", message="the engine is closed"))
         # Known from here on, so that a cancel is not lost which comes before the first event is asked for.
-        self._running.add(request.id)
+        self._running[request.id] = _sounds_of(request)
         return self._answer(request)
 
     async def _answer(self, request: Request) -> AsyncIterator[Event]:
@@ -136,7 +139,7 @@ class ChromaEngine(Engine):
         except EngineError as error:
             yield Finished("failed", code=error.code, message=error.message)
         finally:
-            self._running.discard(request.id)
+            self._running.pop(request.id, None)
             self._cancelled.discard(request.id)
             self._commands.put(lambda: self._loop.cancel(request.id))
 
@@ -146,6 +149,9 @@ class ChromaEngine(Engine):
         self._commands.put(lambda: self._loop.cancel(request_id))
 
     async def forget(self, audio_ids: Sequence[str]) -> None:
+        held = frozenset[str]().union(*self._running.values())
+        self._forgotten = (self._forgotten | frozenset(audio_ids)) & held
+
         def drop() -> None:
             for audio_id in audio_ids:
                 self._sounds.pop(audio_id, None)
@@ -212,10 +218,12 @@ class ChromaEngine(Engine):
             log.exception("request %s could not be prepared", request.id)
             emit(Finished("failed", code="engine_error", message=f"the request failed: {error}"))
         else:
-            callable_ = [tool.name for tool in request.tools] if request.tool_choice.mode != "none" else []
-            narrator = Narrator(self._chroma, job, CallReader(callable_), emit)
+            narrator = Narrator(self._chroma, job, call_reader(request), emit)
             emit(Started(narrator.usage(), left_out))
             self._loop.submit(job, narrator)
+        finally:
+            for audio_id in self._forgotten & _sounds_of(request):
+                self._sounds.pop(audio_id, None)
 
     def _job(self, request: Request, voice: StoredVoice | Reference | None) -> tuple[Job, int]:
         """The job of a request, and how many of its messages the model is not shown."""
@@ -278,6 +286,11 @@ class ChromaEngine(Engine):
         if sound.id not in self._sounds:
             self._sounds[sound.id] = self._chroma.hearing.hear_pcm(sound.pcm)
         return self._sounds[sound.id]
+
+
+def _sounds_of(request: Request) -> frozenset[str]:
+    parts = (part for message in request.messages for part in message.parts)
+    return frozenset(part.id for part in parts if isinstance(part, Audio))
 
 
 async def _only(event: Event) -> AsyncIterator[Event]:

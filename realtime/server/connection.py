@@ -192,9 +192,9 @@ class Connection:
                     self._spawn(self._answerer(request_id).cancel(request_id))
                 case Forget(audio_ids):
                     self._spawn(self._forget(audio_ids))
-                case ClearPlayback(response_id):
+                case ClearPlayback():
                     if self._player:
-                        self._player.clear(response_id)
+                        self._player.clear()
                 case Close():
                     self._close(effect)
 

@@ -35,8 +35,8 @@ class Player(Protocol):
 
     def play(self, effect: SendAudio) -> None: ...
 
-    def clear(self, response_id: str) -> None:
-        """Drop what is not played yet of this response."""
+    def clear(self) -> None:
+        """Drop all that is not played yet."""
         ...
 
 

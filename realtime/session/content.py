@@ -15,6 +15,8 @@ BYTES_PER_MS = 48
 _BYTES_PER_CHARACTER = 65 * BYTES_PER_MS
 """What a written character takes to be said: about 15 a second."""
 _FRAME_BYTES = 2 * FRAME_SAMPLES
+_LONGEST_WORD = 30
+"""Characters. What runs on for longer is no word: some languages write no spaces."""
 
 Kind = Literal["input_text", "input_audio", "output_text", "output_audio"]
 
@@ -74,7 +76,7 @@ class Content:
             self.pcm = self.pcm[: self.limit]
 
     def kept_text(self) -> str:
-        """The words, up to where they were truncated, down to a whole word.
+        """The words, up to where they were truncated, down to a whole word where there are spaces.
 
         Two bounds, of which the tighter holds. The schedule: a token is not spoken before its frame, so
         words whose frames were not heard were not said. The share: the part of the sound that was kept is
@@ -91,9 +93,12 @@ class Content:
         if self.limit >= total:
             return text
         end = min(len(text) * self.limit // total, self._scheduled(self.limit))
-        while end and not (text[end].isspace() or text[end - 1].isspace()):
-            end -= 1
-        return text[:end].rstrip()
+        word = end
+        while word and end - word < _LONGEST_WORD and not (text[word].isspace() or text[word - 1].isspace()):
+            word -= 1
+        if end - word == _LONGEST_WORD or (word == 0 and not text[0].isascii()):
+            word = end
+        return text[:word].rstrip()
 
     def _scheduled(self, sound: int) -> int:
         """Characters that can have been begun in the first so many bytes of sound."""

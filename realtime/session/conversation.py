@@ -9,7 +9,8 @@ from typing import Literal
 from engine import Message
 from realtime.protocol.errors import ProtocolError
 from realtime.protocol.validation import show
-from realtime.session.item import CallItem, Item
+from realtime.session.call_order import in_call_order
+from realtime.session.item import CallItem, CallOutputItem, Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +22,10 @@ class Shown:
 
 
 def shown(items: Iterable[Item]) -> list[Shown]:
-    """Items as messages. What the assistant says and the calls it makes then are one turn of its own."""
+    """Items as messages. What the assistant says and the calls it makes then are one turn of its own; what
+    the tools answered follows in the order of the calls."""
     turns: list[Shown] = []
-    for item in items:
+    for item in in_call_order(items, _called, _answered):
         message = item.message()
         if message is None:
             continue
@@ -34,6 +36,14 @@ def shown(items: Iterable[Item]) -> list[Shown]:
         else:
             turns.append(Shown(message, (item.id,)))
     return turns
+
+
+def _called(item: Item) -> tuple[str, ...]:
+    return (item.call_id,) if isinstance(item, CallItem) else ()
+
+
+def _answered(item: Item) -> str | None:
+    return item.call_id if isinstance(item, CallOutputItem) else None
 
 
 class Conversation:

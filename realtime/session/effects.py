@@ -30,10 +30,8 @@ class SendAudio:
 
 @dataclass(frozen=True, slots=True)
 class ClearPlayback:
-    """The player drops what it has not played of this response, and reports how far it came by
+    """The player drops all that it has not played, and reports how far it came in each response by
     `Session.playback_cleared`. Only where the server plays."""
-
-    response_id: str
 
 
 @dataclass(frozen=True, slots=True)

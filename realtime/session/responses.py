@@ -114,10 +114,10 @@ class Responses:
         return self._stop(response, "client_cancelled")
 
     def interrupt(self, now: float) -> list[Effect]:
-        """Somebody speaks: end the active response, and what is played of the last one."""
+        """Somebody speaks: end the active response, and whatever is still played."""
         effects: list[Effect] = []
-        if self._config.server_plays and self.last and self.answering(now):
-            effects.append(ClearPlayback(self.last.id))
+        if self._config.server_plays and self.answering(now):
+            effects.append(ClearPlayback())
         self.heard_at = now
         return [*effects, *(self._stop(self.active, "turn_detected") if self.active else [])]
 

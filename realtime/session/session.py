@@ -247,12 +247,13 @@ class Session:
 
     def _create_response(self, event: dict[str, Any]) -> list[Effect]:
         effects = self._responses.create(event)
-        self._stir(Stirred())
+        # One beside the conversation answers nobody who is waited for.
+        if self._responses.active:
+            self._stir(Stirred())
         return effects
 
     def _clear_playback(self, event: dict[str, Any]) -> list[Effect]:
-        last = self._responses.last
-        return [ClearPlayback(last.id)] if last else []
+        return [ClearPlayback()]
 
     # Turns.
 

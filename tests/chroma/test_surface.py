@@ -1,6 +1,7 @@
 """Calls, given words, long conversations, voices for once and judgements on the real model."""
 
 import asyncio
+import threading
 
 import numpy as np
 import pytest
@@ -31,6 +32,10 @@ MARKUP = '<tool_call>{"name": "time", "arguments": {"city": "Köln"}}</tool_call
 USER = Message("user", (Text("Hi"),))
 
 
+async def collect(engine, request):
+    return [event async for event in engine.respond(request)]
+
+
 def respond(*requests, **settings):
     async def main():
         engine = ChromaEngine(EngineSettings(model=str(GOLDEN), device="cpu", slots=2, **settings))
@@ -39,9 +44,6 @@ def respond(*requests, **settings):
             return await asyncio.gather(*(collect(engine, one) for one in requests))
         finally:
             await engine.close()
-
-    async def collect(engine, request):
-        return [event async for event in engine.respond(request)]
 
     return asyncio.run(main())
 
@@ -145,3 +147,28 @@ def test_a_pause_is_judged_by_the_model():
     first, second = asyncio.run(main())
     assert 0 < first < 1
     assert first == second
+
+
+def test_a_sound_that_leaves_before_it_is_heard_is_not_kept():
+    async def main():
+        engine = ChromaEngine(EngineSettings(model=str(GOLDEN), device="cpu", slots=2))
+        await engine.open()
+        ready = threading.Event()
+        try:
+            # Holds the engine up, so that the sound is forgotten before its request is begun.
+            engine._commands.put(ready.wait)
+            heard = (Message("user", (Audio("gone", bytes(48_000)),)),)
+            asking = asyncio.create_task(collect(engine, Request("r", heard, speak=False, max_tokens=2)))
+            while "r" not in engine._running:
+                await asyncio.sleep(0)
+            await engine.forget(["gone", "never here"])
+            ready.set()
+            assert (await asking)[-1].reason in ("completed", "length")
+            assert not engine._sounds
+            await engine.forget(["another"])
+            assert not engine._forgotten
+        finally:
+            ready.set()
+            await engine.close()
+
+    asyncio.run(main())

@@ -86,6 +86,15 @@ parts = st.lists(
 )
 
 
+@pytest.mark.parametrize("size", [1, 5, 1000])
+def test_where_nothing_is_to_be_called_a_call_ends_the_answer(size):
+    text = f"Sure. {CALL}\nAnd more."
+    reader = CallReader(TOOLS, words_only=True)
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    found = [one for piece in pieces if not reader.over for one in reader.add(piece)]
+    assert ("".join(found), reader.over) == ("Sure.", True)
+
+
 @given(parts, st.data())
 def test_any_cut_reads_the_same(parts, data):
     text = "".join(parts)

@@ -16,6 +16,7 @@ from serving import GOLDEN, SPEECH, app
 from engine import Engine, EngineSettings, Finished, Started, TextDelta, Usage, Voice
 from engine.chroma.engine import ChromaEngine
 from engine.echo import EchoEngine
+from realtime.server.rest.chat_request import read_chat
 
 QUESTION, SAMPLE = (SPEECH / "question.wav").read_bytes(), (SPEECH / "long.wav").read_bytes()
 TIME = {"type": "function", "function": {"name": "time", "parameters": {"type": "object"}}}
@@ -105,6 +106,22 @@ def test_sound_as_it_comes(client):
     assert "".join((delta.get("transcript") or "") for delta in deltas) == "one two three"
     assert sum(len(base64.b64decode(delta.get("data") or "")) for delta in deltas) == 3 * 3 * 3840
     assert len({delta["id"] for delta in deltas if delta}) == 1
+
+
+def test_what_tools_answered_is_told_in_the_order_of_the_calls():
+    calls = [
+        {"id": name, "type": "function", "function": {"name": "time", "arguments": "{}"}}
+        for name in ("p", "r")
+    ]
+    body = {
+        "messages": [
+            {"role": "assistant", "tool_calls": calls},
+            {"role": "tool", "tool_call_id": "r", "content": "Rome"},
+            {"role": "tool", "tool_call_id": "p", "content": "Paris"},
+        ]
+    }
+    told = read_chat(body, lambda *_: b"").request.messages[1:]
+    assert [message.parts[0].output for message in told] == ["Paris", "Rome"]
 
 
 def test_a_tool_round_trip(client):

@@ -1,5 +1,7 @@
 """Function calls: shown whole, after what is spoken, and told to the model again."""
 
+from dataclasses import replace
+
 import pytest
 from driving import FRAME, USAGE, Driver, types
 
@@ -71,6 +73,20 @@ def test_the_round_trip_is_told_to_the_model(driver):
         Message("tool", (CallOutput("Noon."),)),
         Message("tool", (CallOutput("Noon."),)),
     )
+
+
+def test_what_tools_answered_is_told_in_the_order_of_the_calls(driver):
+    driver.say("Paris and Rome?")
+    other = replace(CALL, arguments='{"city": "Rome"}')
+    calls = driver.engine(driver.respond(), CALL, other, DONE)[-1]["response"]["output"]
+    for item, output in ((calls[1], "Rome"), (calls[0], "Paris")):
+        answer = {"type": "function_call_output", "call_id": item["call_id"], "output": output}
+        driver.send("conversation.item.create", item=answer)
+    stray = {"type": "function_call_output", "call_id": "nobody's", "output": "?"}
+    driver.send("conversation.item.create", item=stray)
+    driver.respond()
+    told = [message.parts[0].output for message in driver.requests()[-1].messages[3:]]
+    assert told == ["Paris", "Rome", "?"]
 
 
 def test_a_call_waits_until_what_is_said_before_it_is_spoken(driver):

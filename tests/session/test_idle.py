@@ -78,3 +78,10 @@ def test_it_can_be_switched_off(driver, turn_detection):
     answer(driver)
     driver.configure(turn_detection=turn_detection)
     assert driver.at(1100) == []
+
+
+def test_a_response_beside_the_conversation_lets_the_user_be_idle(driver):
+    answer(driver)
+    beside = driver.respond(conversation="none", output_modalities=["text"])
+    driver.engine(beside, TextDelta("Small talk."), Finished("completed", USAGE))
+    assert types(driver.at(1100)) == TIMEOUT

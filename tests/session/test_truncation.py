@@ -2,6 +2,7 @@
 
 import base64
 
+import pytest
 from driving import ANSWER, FRAME, USAGE, types
 
 from engine import AudioDelta, Finished, Text, TextDelta
@@ -72,6 +73,21 @@ def test_the_words_that_ran_ahead_of_an_interrupted_answer_were_not_heard(driver
     driver.respond()
     (said,) = driver.requests()[-1].messages[-1].parts
     assert said == Text("One two"), "0.8 s of some 3 s that these words take"
+
+
+@pytest.mark.parametrize(
+    "words", ["今天天气很好,我们可以去公园散步,然后一起吃午饭。", "今天天气很好", "x" * 60]
+)
+def test_words_without_spaces_are_cut_where_they_were_heard(driver, words):
+    response = driver.respond()
+    tokens = len(words)
+    events = driver.engine(
+        response, TextDelta(words, tokens), *[AudioDelta(FRAME)] * 50, Finished("completed", USAGE)
+    )
+    item_id = events[-1]["response"]["output"][0]["id"]
+    driver.send("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=3200)
+    (retrieved,) = driver.send("conversation.item.retrieve", item_id=item_id)
+    assert retrieved["item"]["content"][0]["transcript"] == words[: len(words) * 4 // 5], "4 of 5 parts"
 
 
 def test_a_truncated_transcript_keeps_its_line_breaks(driver):

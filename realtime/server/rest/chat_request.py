@@ -27,6 +27,7 @@ from realtime.protocol.tools import FunctionTool
 from realtime.protocol.validation import Bool, Int, Number, Str, Wire, check, refuse, show
 from realtime.protocol.values import STOCK_VOICES
 from realtime.server.rest.sound_files import RAW, check_container
+from realtime.session.call_order import in_call_order
 
 Decode = Callable[[Any, str, str | None], bytes]
 """From what a request holds as sound, its path and its declared format, to PCM16 at 24 kHz."""
@@ -107,9 +108,7 @@ def read_chat(data: dict[str, Any], decode: Decode) -> Chat:
     tools = tuple(_tool(tool, f"tools[{index}]") for index, tool in enumerate(body.tools or ()))
     request = Request(
         id=random_id("chatcmpl"),
-        messages=tuple(
-            _message(raw, f"messages[{index}]", decode) for index, raw in enumerate(body.messages)
-        ),
+        messages=_messages(body.messages, decode),
         voice=_voice(body, decode),
         speak=speak,
         max_tokens=body.max_completion_tokens or body.max_tokens,
@@ -122,6 +121,18 @@ def read_chat(data: dict[str, Any], decode: Decode) -> Chat:
     )
     include = body.stream_options is not None and body.stream_options.include_usage
     return Chat(request, _container(body, stream and speak), stream, include, flat)
+
+
+def _messages(raw: list[dict[str, Any]], decode: Decode) -> tuple[Message, ...]:
+    read = [(each, _message(each, f"messages[{index}]", decode)) for index, each in enumerate(raw)]
+    ordered = in_call_order(
+        read,
+        lambda pair: [
+            call["id"] for call in pair[0].get("tool_calls") or () if isinstance(call.get("id"), str)
+        ],
+        lambda pair: str(pair[0].get("tool_call_id")) if pair[0]["role"] == "tool" else None,
+    )
+    return tuple(message for _, message in ordered)
 
 
 def _has_plain_sound(messages: list[dict[str, Any]]) -> bool:

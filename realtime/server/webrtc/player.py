@@ -67,15 +67,15 @@ class PlayerTrack(MediaStreamTrack):
         if spoken := self._responses.get(response_id):
             spoken.whole = True
 
-    def clear(self, response_id: str) -> None:
-        """Drop what has not left of this response, and whatever of it may still come."""
-        spoken = self._responses.pop(response_id, None)
-        if spoken is None:
-            return
-        if not spoken.whole:
-            self._dropped.add(response_id)
-        played_ms = spoken.played // _BYTES_PER_MS
-        self._tell_cleared(response_id, spoken.item_id, spoken.content_index, played_ms)
+    def clear(self) -> None:
+        """Drop what has not left, of the response that is played and of those that wait behind it, and
+        whatever of them may still come."""
+        dropped, self._responses = self._responses, {}
+        for response_id, spoken in dropped.items():
+            if not spoken.whole:
+                self._dropped.add(response_id)
+            played_ms = spoken.played // _BYTES_PER_MS
+            self._tell_cleared(response_id, spoken.item_id, spoken.content_index, played_ms)
 
     async def recv(self) -> AudioFrame:
         """The next 20 ms, when they are due."""
