@@ -114,8 +114,8 @@ class Call:
     def play(self, effect: SendAudio) -> None:
         self._track.play(effect)
 
-    def clear(self, response_id: str) -> None:
-        self._track.clear(response_id)
+    def clear(self) -> None:
+        self._track.clear()
 
     # What the peer does.
 
