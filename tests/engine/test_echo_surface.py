@@ -65,13 +65,19 @@ def test_a_call_that_it_is_told_to_make(make):
     assert events[-1].reason == "completed"
 
 
-@pytest.mark.parametrize(
-    "fields", [{}, {"tools": (TOOL,), "tool_choice": ToolChoice("none")}, {"tools": (Tool("other"),)}]
-)
+@pytest.mark.parametrize("fields", [{}, {"tools": (Tool("other"),)}])
 def test_a_call_of_what_is_no_tool_fails(fields):
     events = ask(request(user(MARKUP), **fields))
     assert (events[-1].reason, events[-1].code) == ("failed", "malformed_tool_call")
     assert not [event for event in events if isinstance(event, AudioDelta | TextDelta)]
+
+
+def test_where_nothing_is_to_be_called_the_answer_ends_before_the_call():
+    fields = {"tools": (TOOL,), "tool_choice": ToolChoice("none")}
+    events = ask(request(user(f"Well.\n{MARKUP}"), **fields))
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)).strip() == "Well."
+    assert not [event for event in events if isinstance(event, ToolCall)]
+    assert events[-1].reason == "completed"
 
 
 @pytest.mark.parametrize("name", [None, "other"])
