@@ -7,7 +7,7 @@ under `engine/` imports `realtime`. Sound is PCM16 little-endian mono at `SAMPLE
 from __future__ import annotations
 
 import abc
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -153,6 +153,10 @@ class Request:
     transcribe: Transcribe | None = None
     truncation: Truncation | None = None
     """None: a conversation that is too long fails as `context_length_exceeded`."""
+
+    def sounds(self) -> Iterator[Audio]:
+        """All that is to be heard in its messages, in order."""
+        return (part for message in self.messages for part in message.parts if isinstance(part, Audio))
 
 
 @dataclass(frozen=True, slots=True)

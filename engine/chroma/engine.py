@@ -111,7 +111,7 @@ class ChromaEngine(Engine):
         if self._thread is None:
             return _only(Finished("failed", code="engine_closed", message="the engine is closed"))
         # Known from here on, so that a cancel is not lost which comes before the first event is asked for.
-        self._running[request.id] = _sounds_of(request)
+        self._running[request.id] = frozenset(sound.id for sound in request.sounds())
         return self._answer(request)
 
     async def _answer(self, request: Request) -> AsyncIterator[Event]:
@@ -222,18 +222,13 @@ class ChromaEngine(Engine):
             emit(Started(narrator.usage(), left_out))
             self._loop.submit(job, narrator)
         finally:
-            for audio_id in self._forgotten & _sounds_of(request):
+            for audio_id in self._forgotten.intersection(sound.id for sound in request.sounds()):
                 self._sounds.pop(audio_id, None)
 
     def _job(self, request: Request, voice: StoredVoice | Reference | None) -> tuple[Job, int]:
         """The job of a request, and how many of its messages the model is not shown."""
         settings, chroma = self._settings, self._chroma
-        sounds = {
-            part.id: self._hear(part)
-            for message in request.messages
-            for part in message.parts
-            if isinstance(part, Audio)
-        }
+        sounds = {sound.id: self._hear(sound) for sound in request.sounds()}
 
         def ids_of(messages: Sequence[Message]) -> list[int]:
             return chroma.prompt(messages, lambda sound: len(sounds[sound.id]), request.tools)
@@ -286,11 +281,6 @@ class ChromaEngine(Engine):
         if sound.id not in self._sounds:
             self._sounds[sound.id] = self._chroma.hearing.hear_pcm(sound.pcm)
         return self._sounds[sound.id]
-
-
-def _sounds_of(request: Request) -> frozenset[str]:
-    parts = (part for message in request.messages for part in message.parts)
-    return frozenset(part.id for part in parts if isinstance(part, Audio))
 
 
 async def _only(event: Event) -> AsyncIterator[Event]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -76,7 +77,7 @@ class Content:
             self.pcm = self.pcm[: self.limit]
 
     def kept_text(self) -> str:
-        """The words, up to where they were truncated, down to a whole word where there are spaces.
+        """The words, up to where they were truncated, down to a whole word where words can be told.
 
         Two bounds, of which the tighter holds. The schedule: a token is not spoken before its frame, so
         words whose frames were not heard were not said. The share: the part of the sound that was kept is
@@ -94,11 +95,9 @@ class Content:
             return text
         end = min(len(text) * self.limit // total, self._scheduled(self.limit))
         word = end
-        while word and end - word < _LONGEST_WORD and not (text[word].isspace() or text[word - 1].isspace()):
+        while word and not (_stands_alone(text[word]) or _stands_alone(text[word - 1])):
             word -= 1
-        if end - word == _LONGEST_WORD or (word == 0 and not text[0].isascii()):
-            word = end
-        return text[:word].rstrip()
+        return text[: word if end - word < _LONGEST_WORD else end].rstrip()
 
     def _scheduled(self, sound: int) -> int:
         """Characters that can have been begun in the first so many bytes of sound."""
@@ -117,3 +116,8 @@ class Content:
             encoder = SoundEncoder(self.format)
             shown["audio"] = pybase64.b64encode(encoder.add(bytes(self.pcm)) + encoder.flush()).decode()
         return shown
+
+
+def _stands_alone(character: str) -> bool:
+    """A word may begin or end beside it: a space, or one of East Asia's wide characters."""
+    return character.isspace() or unicodedata.east_asian_width(character) in "WF"

@@ -56,7 +56,7 @@ class Responses:
         self._new_id = new_id
         self._make = make
         self._running: dict[str, Response] = {}
-        self.last: Response | None = None
+        self._last: Response | None = None
         """The last one in band, whether it has ended or not."""
         self.heard_at = 0.0
         self.spoke = False
@@ -64,7 +64,7 @@ class Responses:
     @property
     def active(self) -> Response | None:
         """The one that writes to the conversation."""
-        return self.last if self.last and self.last.active else None
+        return self._last if self._last and self._last.active else None
 
     def answering(self, now: float) -> bool:
         """An answer is made, or still heard."""
@@ -204,7 +204,7 @@ class Responses:
         )
         self._running[response.id] = response
         if in_band:
-            self.last = response
+            self._last = response
         return response, response.begin()
 
     def _stop(self, response: Response, reason: str) -> list[Effect]:

@@ -116,11 +116,12 @@ def test_what_tools_answered_is_told_in_the_order_of_the_calls():
     body = {
         "messages": [
             {"role": "assistant", "tool_calls": calls},
+            {"role": "user", "content": "Well?", "tool_calls": "what users call is nothing"},
             {"role": "tool", "tool_call_id": "r", "content": "Rome"},
             {"role": "tool", "tool_call_id": "p", "content": "Paris"},
         ]
     }
-    told = read_chat(body, lambda *_: b"").request.messages[1:]
+    told = read_chat(body, lambda *_: b"").request.messages[2:]
     assert [message.parts[0].output for message in told] == ["Paris", "Rome"]
 
 

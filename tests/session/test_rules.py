@@ -144,6 +144,7 @@ def test_barge_in_clears_what_is_played_and_what_was_not_heard_is_forgotten(play
 
 
 def test_a_client_may_clear_what_is_played(player):
+    assert player.send("output_audio_buffer.clear") == []
     response = player.respond()
     player.engine(response, *ANSWER)
     assert player.send("output_audio_buffer.clear") == []

@@ -90,6 +90,25 @@ def test_words_without_spaces_are_cut_where_they_were_heard(driver, words):
     assert retrieved["item"]["content"][0]["transcript"] == words[: len(words) * 4 // 5], "4 of 5 parts"
 
 
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        ("Überraschung", ""),
+        ("Ja, Überraschung", "Ja,"),
+        ("今天 Überraschung", "今天"),
+        ("Hi今天天气很好", "Hi今天天"),
+    ],
+)
+def test_a_word_that_was_not_heard_whole_goes(driver, words, kept):
+    response = driver.respond()
+    done = Finished("completed", USAGE)
+    events = driver.engine(response, TextDelta(words, len(words)), *[AudioDelta(FRAME)] * 50, done)
+    item_id = events[-1]["response"]["output"][0]["id"]
+    driver.send("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=2700)
+    (retrieved,) = driver.send("conversation.item.retrieve", item_id=item_id)
+    assert retrieved["item"]["content"][0]["transcript"] == kept
+
+
 def test_a_truncated_transcript_keeps_its_line_breaks(driver):
     response = driver.respond()
     events = driver.engine(

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from starlette.requests import Request as HttpRequest
 
 from engine import (
-    Audio,
     AudioDelta,
     Engine,
     Event,
@@ -151,5 +150,5 @@ def total(usage: Usage) -> int:
 
 
 def _lent(request: Request) -> list[str]:
-    sounds = [part.id for message in request.messages for part in message.parts if isinstance(part, Audio)]
+    sounds = [sound.id for sound in request.sounds()]
     return sounds + ([request.voice.id] if isinstance(request.voice, Reference) else [])

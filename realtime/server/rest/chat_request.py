@@ -125,14 +125,18 @@ def read_chat(data: dict[str, Any], decode: Decode) -> Chat:
 
 def _messages(raw: list[dict[str, Any]], decode: Decode) -> tuple[Message, ...]:
     read = [(each, _message(each, f"messages[{index}]", decode)) for index, each in enumerate(raw)]
-    ordered = in_call_order(
-        read,
-        lambda pair: [
-            call["id"] for call in pair[0].get("tool_calls") or () if isinstance(call.get("id"), str)
-        ],
-        lambda pair: str(pair[0].get("tool_call_id")) if pair[0]["role"] == "tool" else None,
-    )
+    ordered = in_call_order(read, lambda pair: _called(pair[0]), lambda pair: _answered(pair[0]))
     return tuple(message for _, message in ordered)
+
+
+def _called(raw: dict[str, Any]) -> list[str]:
+    """The ids of the calls in a message that has been read."""
+    calls = raw.get("tool_calls") or () if raw["role"] == "assistant" else ()
+    return [str(call.get("id")) for call in calls]
+
+
+def _answered(raw: dict[str, Any]) -> str | None:
+    return str(raw.get("tool_call_id")) if raw["role"] == "tool" else None
 
 
 def _has_plain_sound(messages: list[dict[str, Any]]) -> bool:
