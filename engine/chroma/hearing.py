@@ -24,6 +24,19 @@ def embedding_count(mel_frames: int) -> int:
     return ((mel_frames - 1) // 2 + 1 - 2) // 2 + 1
 
 
+def log_mel(extractor: WhisperFeatureExtractor, sound: np.ndarray) -> torch.Tensor:
+    """float32 [samples] mono at the extractor's rate (16 kHz) to log-mel float32 [bins, frames], 100 a second.
+
+    The reference pads with silence before the transform, so that the last frames see zeros beyond the
+    end; one window of them is all that those frames can reach.
+    """
+    rate = extractor.sampling_rate
+    samples = max(len(sound), int(_SHORTEST * rate))
+    padded = np.pad(sound, (0, samples - len(sound) + extractor.n_fft))
+    mel = extractor(padded, sampling_rate=rate, padding=False, truncation=False, return_tensors="pt")
+    return mel.input_features[0, :, : samples // extractor.hop_length]
+
+
 class Hearing:
     """Log-mel by Whisper's feature extractor, then the audio tower of the Reasoner."""
 
@@ -49,14 +62,7 @@ class Hearing:
     @torch.inference_mode()
     def hear(self, sound: np.ndarray) -> torch.Tensor:
         """float32 [samples] mono at the extractor's rate (16 kHz) to embeddings [n, hidden]."""
-        rate = self._mel.sampling_rate
-        samples = max(len(sound), int(_SHORTEST * rate))
-        # The reference pads with silence before the transform, so that the last frames see zeros
-        # beyond the end; one window of them is all that those frames can reach.
-        padded = np.pad(sound, (0, samples - len(sound) + self._mel.n_fft))
-        mel = self._mel(
-            padded, sampling_rate=rate, padding=False, truncation=False, return_tensors="pt"
-        ).input_features[0, :, : samples // self._mel.hop_length]
+        mel = log_mel(self._mel, sound)
         length = torch.tensor([mel.shape[1]], device=self._device)
         heard = self._tower(mel.to(self._device, self._dtype), feature_lens=length)
         return heard.last_hidden_state

@@ -1,0 +1,98 @@
+"""All stages into one checkpoint of the published layout."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from transformers import MimiConfig, MimiModel
+
+from training.codec.codes import MelCodec
+from training.codec.sound import SoundDecoder, SoundEncoder
+from training.reasoner.hearing import build_tower
+from training.reasoner.sound import extractor
+from training.reasoner.text import build_text_model
+from training.shapes import codec_config, config
+from training.speech.model import SpeechModel
+from training.tokens import Encoder
+
+Weights = dict[str, torch.Tensor]
+_LANGUAGE, _TOWER = "model.", "tower."
+
+
+def load_stage(folder: Path, *names: str) -> Weights:
+    """Weights of the first of these stages that has been trained.
+
+    Raises:
+        FileNotFoundError: none has.
+    """
+    for name in names:
+        path = folder / f"{name}.pt"
+        if path.is_file():
+            kept: Weights = torch.load(path, map_location="cpu", weights_only=True)["module"]
+            return kept
+    raise FileNotFoundError(f"{folder}: none of {', '.join(names)} has been trained")
+
+
+def reasoner_weights(folder: Path) -> tuple[Weights, Weights]:
+    """The language model and the tower: as trained together, or else each as it was trained alone."""
+    if (folder / "reasoner.pt").is_file():
+        both = load_stage(folder, "reasoner")
+        return _under(both, _LANGUAGE), _under(both, _TOWER)
+    return load_stage(folder, "text"), load_stage(folder, "tower")
+
+
+def _under(weights: Weights, prefix: str) -> Weights:
+    return {name[len(prefix) :]: tensor for name, tensor in weights.items() if name.startswith(prefix)}
+
+
+def _codec(folder: Path) -> Weights:
+    mimi = MimiModel(MimiConfig(**codec_config()))
+    codec = MelCodec()
+    codec.load_state_dict(load_stage(folder, "codes"))
+    decoder, encoder = SoundDecoder(codec), SoundEncoder()
+    decoder.load_state_dict(load_stage(folder, "decoder"))
+    encoder.load_state_dict(load_stage(folder, "encoder"))
+    for part in ("quantizer", "upsample", "decoder_transformer", "decoder"):
+        getattr(mimi, part).load_state_dict(getattr(decoder, part).state_dict())
+    for part in ("encoder", "encoder_transformer", "downsample"):
+        getattr(mimi, part).load_state_dict(getattr(encoder, part).state_dict())
+    return mimi.state_dict()
+
+
+def untrained(folder: Path) -> Weights:
+    """All tensors of a checkpoint with new weights, to try the format with."""
+    del folder
+    codec = MimiModel(MimiConfig(**codec_config())).state_dict()
+    return _named(
+        codec, build_text_model().state_dict(), build_tower().state_dict(), SpeechModel().state_dict()
+    )
+
+
+def trained(folder: Path) -> Weights:
+    """All tensors of the checkpoint, from the newest of each stage."""
+    language, tower = reasoner_weights(folder)
+    return _named(_codec(folder), language, tower, load_stage(folder, "voice", "speech"))
+
+
+def _named(codec: Weights, language: Weights, tower: Weights, speech: Weights) -> Weights:
+    weights = {f"codec_model.{name}": tensor for name, tensor in codec.items()}
+    weights |= {f"thinker.model.{name}": tensor for name, tensor in language.items()}
+    weights |= {f"thinker.audio_tower.{name}": tensor for name, tensor in tower.items()}
+    return weights | speech
+
+
+def write_checkpoint(weights: Weights, encoder: Encoder, to: Path) -> None:
+    """config.json, preprocessor_config.json and model.safetensors beside the tokenizer that is there.
+
+    Weights are bfloat16, but for the codec's codebooks: rounded sums over rounded counts would move codes.
+    """
+    kept = {}
+    for name, tensor in weights.items():
+        exact = not tensor.is_floating_point() or ".codebook." in name
+        kept[name] = (tensor if exact else tensor.bfloat16()).contiguous().clone()
+    save_file(kept, to / "model.safetensors", metadata={"format": "pt"})
+    (to / "config.json").write_text(json.dumps(config(encoder), indent=2) + "\n")
+    extractor().save_pretrained(to)

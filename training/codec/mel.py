@@ -1,0 +1,64 @@
+"""Spectra: the log-mel frames that codes are learned on, and the distances that sound is trained by."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+from transformers.audio_utils import mel_filter_bank
+
+RATE = 24_000
+BINS = 80
+HOP = 240
+PER_FRAME = 8
+"""Mel columns in a codec frame of 1,920 samples."""
+_WINDOW = 1024
+
+
+def filters(bins: int, window: int) -> torch.Tensor:
+    """Mel filters float32 [window // 2 + 1, bins]."""
+    bank = mel_filter_bank(window // 2 + 1, bins, 0.0, RATE / 2, RATE, norm="slaney", mel_scale="slaney")
+    return torch.from_numpy(np.asarray(bank)).float()
+
+
+def log_mel(sound: torch.Tensor, bank: torch.Tensor) -> torch.Tensor:
+    """Log-mel of float32 [B, n * 1920] as frames [B, n, 8 * 80]. No column sees past its own end."""
+    padded = F.pad(sound, (_WINDOW - HOP, 0))
+    spectrum = torch.stft(
+        padded, _WINDOW, HOP, window=torch.hann_window(_WINDOW, device=sound.device), center=False,
+        return_complex=True,
+    ).abs()  # fmt: skip
+    mel = (spectrum.transpose(1, 2) @ bank).clamp_min(1e-4).log()
+    return mel.reshape(sound.shape[0], -1, PER_FRAME * BINS)
+
+
+class SpectralLoss:
+    """Distance of two sounds over spectra of several window lengths.
+
+    Log magnitudes (L1), spectral convergence, and log-mel at the two longest windows, as in the
+    multi-resolution losses of Parallel WaveGAN (arXiv 1910.11480) and DAC (arXiv 2306.06546).
+    """
+
+    _WINDOWS = (2048, 1024, 512, 256, 128)
+
+    def __init__(self, device: torch.device) -> None:
+        self._hann = {size: torch.hann_window(size, device=device) for size in self._WINDOWS}
+        self._banks = {size: filters(BINS, size).to(device) for size in (2048, 1024)}
+
+    def __call__(self, made: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+        """Both float32 [B, samples]; a scalar."""
+        total = made.new_zeros(())
+        for size, hann in self._hann.items():
+            pair = torch.stft(
+                torch.cat((made, real)), size, size // 4, window=hann, center=True, return_complex=True
+            )
+            magnitude = (pair.real.square() + pair.imag.square() + 1e-7).sqrt()
+            m, r = magnitude.chunk(2)
+            total = total + (m - r).square().sum().sqrt() / r.square().sum().sqrt().clamp_min(1e-3)
+            total = total + (m.clamp_min(1e-2).log() - r.clamp_min(1e-2).log()).abs().mean()
+            if size in self._banks:
+                bank = self._banks[size]
+                mels = (magnitude.transpose(1, 2) @ bank).clamp_min(1e-3).log()
+                mel_made, mel_real = mels.chunk(2)
+                total = total + 2 * (mel_made - mel_real).abs().mean()
+        return total

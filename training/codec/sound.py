@@ -1,0 +1,158 @@
+"""Stages 2 and 3: Mimi's decoder from frozen codes to sound, its encoder from sound to the same latents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import MimiConfig, MimiModel
+
+from training.codec.codes import MelCodec, shifted
+from training.codec.mel import SpectralLoss, filters, log_mel
+from training.corpus.synthesis import Sounds, log
+from training.run import Run, pick_device
+from training.shapes import CODEBOOKS, SAMPLES_PER_FRAME, codec_config
+
+_LEAD = 4
+"""Frames at the start of a piece that only give the decoder its state; they are not judged."""
+_FRAMES = 20
+_BATCH = 8
+
+
+class Frames:
+    """Every sentence of a corpus as frames: its sound, latents and codes, each at a shift of its own."""
+
+    def __init__(self, path: Path) -> None:
+        kept = np.load(path)
+        self.codes, self.latents = torch.from_numpy(kept["codes"]), torch.from_numpy(kept["latents"])
+        self.ends, self.shifts = kept["ends"], kept["shifts"]
+
+    def span(self, index: int) -> tuple[int, int]:
+        """First frame of a sentence, and the one behind its last."""
+        return int(self.ends[index - 1]) if index else 0, int(self.ends[index])
+
+
+def load_codec(folder: Path) -> MelCodec:
+    """What stage 1 made, frozen."""
+    model = MelCodec()
+    model.load_state_dict(torch.load(folder / "codes.pt", map_location="cpu", weights_only=True)["module"])
+    return model.eval().requires_grad_(False)
+
+
+@torch.inference_mode()
+def write_frames(folder: Path, name: str, sounds: Sounds, *, seed: int = 42) -> Path:
+    """Encode a corpus with the codes of stage 1 into `NAME.frames.npz`, unless it is there."""
+    path = folder / f"{name}.frames.npz"
+    if path.is_file():
+        return path
+    model, bank = load_codec(folder), filters(80, 1024)
+    rng = np.random.default_rng(seed)
+    shifts = rng.integers(SAMPLES_PER_FRAME, size=len(sounds))
+    codes, latents, ends = [], [], []
+    for index in range(len(sounds)):
+        sound = torch.from_numpy(shifted(sounds[index], int(shifts[index])))
+        latent = model.latents(log_mel(sound[None], bank))[0]
+        codes.append(model.quantiser(latent, CODEBOOKS)[2].short().numpy())
+        latents.append(latent.half().numpy())
+        ends.append(len(latent))
+    np.savez(
+        path,
+        codes=np.concatenate(codes),
+        latents=np.concatenate(latents),
+        ends=np.cumsum(ends),
+        shifts=shifts,
+    )
+    log(f"{name}: {sum(ends)} frames encoded")
+    return path
+
+
+class Pieces:
+    """Random pieces of the corpus: sound [B, n * 1920], codes [B, 8, n], latents [B, n, width]."""
+
+    def __init__(self, sounds: Sounds, frames: Frames, seed: int) -> None:
+        self._sounds, self._frames = sounds, frames
+        self._rng = np.random.default_rng(seed)
+
+    def draw(self, batch: int, length: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Pieces of `length` frames; shorter sentences are followed by silence."""
+        sound, codes, latents = [], [], []
+        while len(sound) < batch:
+            index = int(self._rng.integers(len(self._sounds)))
+            first, behind = self._frames.span(index)
+            if behind - first < length:
+                continue
+            at = int(self._rng.integers(behind - first - length + 1))
+            whole = shifted(self._sounds[index], int(self._frames.shifts[index]))
+            sound.append(torch.from_numpy(whole[at * SAMPLES_PER_FRAME : (at + length) * SAMPLES_PER_FRAME]))
+            codes.append(self._frames.codes[first + at : first + at + length].long().T)
+            latents.append(self._frames.latents[first + at : first + at + length].float())
+        return torch.stack(sound), torch.stack(codes), torch.stack(latents)
+
+
+class SoundDecoder(nn.Module):
+    """Codes to sound: the modules of Mimi that do it, the quantiser frozen."""
+
+    def __init__(self, codec: MelCodec) -> None:
+        super().__init__()
+        mimi = MimiModel(MimiConfig(**codec_config()))
+        self.quantizer = codec.quantiser.split.requires_grad_(False)
+        self.upsample = mimi.upsample
+        self.decoder_transformer = mimi.decoder_transformer
+        self.decoder = mimi.decoder
+
+    def forward(self, codes: torch.Tensor) -> torch.Tensor:
+        """int64 [B, 8, frames] to float32 [B, frames * 1920]."""
+        x = self.upsample(self.quantizer.decode(codes)).transpose(1, 2)
+        x = self.decoder_transformer(x, use_cache=False, return_dict=True).last_hidden_state
+        return self.decoder(x.transpose(1, 2))[:, 0]
+
+
+class SoundEncoder(nn.Module):
+    """Sound to latents: the modules of Mimi that do it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        mimi = MimiModel(MimiConfig(**codec_config()))
+        self.encoder = mimi.encoder
+        self.encoder_transformer = mimi.encoder_transformer
+        self.downsample = mimi.downsample
+
+    def forward(self, sound: torch.Tensor) -> torch.Tensor:
+        """float32 [B, frames * 1920] to [B, frames, width]."""
+        x = self.encoder(sound[:, None]).transpose(1, 2)
+        x = self.encoder_transformer(x, use_cache=False, return_dict=True).last_hidden_state
+        return self.downsample(x.transpose(1, 2)).transpose(1, 2)
+
+
+def train_decoder(folder: Path, sounds: Sounds, frames: Frames, *, seconds: float, seed: int = 43) -> None:
+    """Train into `decoder.pt`."""
+    torch.manual_seed(seed)
+    device = pick_device()
+    model = SoundDecoder(load_codec(folder)).to(device).train()
+    distance = SpectralLoss(device)
+    run = Run(folder, "decoder", model, seconds=seconds, rate=1.5e-3)
+    pieces = Pieces(sounds, frames, seed + run.step)
+    judged = _LEAD * SAMPLES_PER_FRAME
+    while not run.over:
+        sound, codes, _ = pieces.draw(_BATCH, _FRAMES)
+        made = model(codes.to(device))
+        run.take(distance(made[:, judged:], sound[:, judged:].to(device)))
+    run.keep()
+
+
+def train_encoder(folder: Path, sounds: Sounds, frames: Frames, *, seconds: float, seed: int = 44) -> None:
+    """Train into `encoder.pt`: the mean squared distance to the latents of stage 1."""
+    torch.manual_seed(seed)
+    device = pick_device()
+    model = SoundEncoder().to(device).train()
+    run = Run(folder, "encoder", model, seconds=seconds, rate=1.5e-3)
+    pieces = Pieces(sounds, frames, seed + run.step)
+    while not run.over:
+        sound, _, latents = pieces.draw(_BATCH, _FRAMES)
+        made = model(sound.to(device))
+        target = latents.to(device)
+        error = (made - target)[:, _LEAD // 2 :].square().mean()
+        run.take(error / target.var(), share=float(error.detach() / target.var()))
+    run.keep()

@@ -1,0 +1,1 @@
+"""Synthetic speech: who speaks, what is said, and how it is made less clean."""

@@ -1,0 +1,97 @@
+"""The corpus: conversations with spoken questions, and sentences in nano's own voices.
+
+`questions`: conversations.json and questions.npy (16 kHz), one voice for each conversation.
+`answers`: answers.json and answers.npy (24 kHz), each sentence with the question that led to it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+from collections import Counter
+from itertools import accumulate
+from pathlib import Path
+
+from training.corpus.synthesis import Sounds, log, speak_all, write_sounds
+from training.corpus.voices import OWN_VOICES, asking_voice
+from training.world.conversation import converse
+from training.world.exchange import Conversation, Exchange, ToolOffer, ToolUse
+
+HEARD_RATE = 16_000
+SPOKEN_RATE = 24_000
+_SAME_ANSWER = 12
+"""An answer that many questions share is spoken at most so often."""
+
+
+def questions(folder: Path, name: str, count: int, *, seed: int, held_out: bool) -> None:
+    """Make `count` conversations with spoken questions, unless they are there already."""
+    if (folder / f"{name}.ends.npy").is_file():
+        return
+    rng = random.Random(seed)
+    made: list[Conversation] = []
+    lines = []
+    for _ in range(count):
+        conversation = converse(rng, rng.choice((1, 2, 2, 3)), held_out=held_out)
+        voice = asking_voice(rng, held_out=held_out)
+        made.append(conversation)
+        lines += [(exchange.user, voice) for exchange in conversation.exchanges]
+    log(f"{name}: {count} conversations, {len(lines)} questions")
+    sounds, ends = speak_all(lines, HEARD_RATE)
+    raw = {"conversations": [dataclasses.asdict(each) for each in made], "word_ends": ends}
+    (folder / f"{name}.json").write_text(json.dumps(raw))
+    write_sounds(folder / f"{name}.npy", sounds)
+
+
+def answers(folder: Path, name: str, count: int, *, seed: int, held_out: bool) -> None:
+    """Make `count` sentences in nano's voices, unless they are there already."""
+    if (folder / f"{name}.ends.npy").is_file():
+        return
+    rng = random.Random(seed)
+    said: Counter[str] = Counter()
+    made, lines = [], []
+    while len(made) < count:
+        conversation = converse(rng, rng.choice((1, 1, 1, 2)), held_out=held_out)
+        text = conversation.exchanges[-1].answer
+        if said[text] >= (1 if held_out else _SAME_ANSWER) or len(text) > 110:
+            continue
+        said[text] += 1
+        voice = rng.choice(list(OWN_VOICES))
+        made.append({"voice": voice, "text": text, "conversation": dataclasses.asdict(conversation)})
+        lines.append((text, OWN_VOICES[voice]))
+    log(f"{name}: {count} sentences, {len(said)} different ones")
+    (folder / f"{name}.json").write_text(json.dumps(made))
+    write_sounds(folder / f"{name}.npy", speak_all(lines, SPOKEN_RATE)[0])
+
+
+def read_conversation(raw: dict) -> Conversation:  # type: ignore[type-arg]
+    """What `dataclasses.asdict` made of a conversation, as one again."""
+    exchanges = tuple(
+        Exchange(
+            each["kind"],
+            each["user"],
+            each["answer"],
+            tuple(each["more"]),
+            ToolUse(**each["use"]) if each["use"] else None,
+        )
+        for each in raw["exchanges"]
+    )
+    return Conversation(exchanges, tuple(ToolOffer(**tool) for tool in raw["tools"]))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Questions:
+    """Conversations with spoken questions. Those of conversation `c` are sounds `first[c]` onward."""
+
+    conversations: list[Conversation]
+    sounds: Sounds
+    word_ends: list[list[int]]
+    first: list[int]
+
+
+def read_questions(folder: Path, name: str) -> Questions:
+    """What `questions` made."""
+    raw = json.loads((folder / f"{name}.json").read_text())
+    conversations = [read_conversation(each) for each in raw["conversations"]]
+    first = list(accumulate((len(each.exchanges) for each in conversations), initial=0))
+    return Questions(conversations, Sounds(folder / f"{name}.npy"), raw["word_ends"], first)

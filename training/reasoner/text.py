@@ -1,0 +1,109 @@
+"""The language model on typed conversations, made anew for every batch."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import Qwen2_5OmniTextConfig
+from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniThinkerTextModel
+
+from training.reasoner.sound import Heard
+from training.run import Run, pick_device
+from training.shapes import text_config
+from training.tokens import Encoder
+from training.world.conversation import converse
+
+_TOKENS = 1800
+_POOL = 160
+_MURMURED = 0.5
+"""Share of conversations that come as the tower will tell them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Ids of a conversation, which of them are to be predicted, and what is heard where audio tokens are.
+
+    Without `heard` the audio tokens of murmured questions are embedded like any other token.
+    """
+
+    ids: list[int]
+    wanted: list[bool]
+    heard: list[Heard] = field(default_factory=list)
+
+
+def build_text_model() -> Qwen2_5OmniThinkerTextModel:
+    """The very module that the engine runs, with new weights."""
+    model = Qwen2_5OmniThinkerTextModel._from_config(Qwen2_5OmniTextConfig(**text_config()))
+    return model.train()
+
+
+def next_token_loss(
+    model: Qwen2_5OmniThinkerTextModel, inputs: torch.Tensor, ids: torch.Tensor, wanted: torch.Tensor
+) -> tuple[torch.Tensor, float]:
+    """Cross entropy of the wanted tokens, and the share of them that is right.
+
+    Args:
+        inputs: float [B, T, width] embeddings of `ids`, those of sound in place.
+        ids, wanted: int64 and bool [B, T].
+    """
+    hidden = model(inputs_embeds=inputs, use_cache=False).last_hidden_state[:, :-1]
+    chosen = wanted[:, 1:]
+    logits = hidden[chosen] @ model.embed_tokens.weight.T
+    targets = ids[:, 1:][chosen]
+    right = float((logits.argmax(-1) == targets).float().mean())
+    return nn.functional.cross_entropy(logits, targets), right
+
+
+def padded(rows: list[Row], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Conversations to ids [B, T] and wanted [B, T], padded at the end."""
+    length = max(len(row.ids) for row in rows)
+    ids = torch.zeros(len(rows), length, dtype=torch.int64)
+    wanted = torch.zeros(len(rows), length, dtype=torch.bool)
+    for index, row in enumerate(rows):
+        ids[index, : len(row.ids)] = torch.tensor(row.ids)
+        wanted[index, : len(row.ids)] = torch.tensor(row.wanted)
+    return ids.to(device), wanted.to(device)
+
+
+def batches(rng: random.Random, draw: Callable[[], Row]) -> Iterator[list[Row]]:
+    """Conversations in batches of like length, about `_TOKENS` each, so that little is padded."""
+    while True:
+        rows = sorted((draw() for _ in range(_POOL)), key=lambda row: len(row.ids))
+        made: list[list[Row]] = [[]]
+        for row in rows:
+            if made[-1] and len(row.ids) * (len(made[-1]) + 1) > _TOKENS:
+                made.append([])
+            made[-1].append(row)
+        rng.shuffle(made)
+        yield from made
+
+
+def draw_conversation(rng: random.Random, encoder: Encoder) -> Row:
+    """A new conversation, typed or murmured."""
+    conversation = converse(rng, rng.choice((1, 2, 2, 3, 4)))
+    sounds: list[list[int]] = []
+    if rng.random() < _MURMURED:
+        sounds = [encoder.murmured(each.user, rng) for each in conversation.exchanges]
+        if rng.random() < 0.2:
+            sounds = [sound if rng.random() < 0.6 else [] for sound in sounds]
+    return Row(*encoder.conversation(conversation, rng, sounds))
+
+
+def train_text(folder: Path, encoder: Encoder, *, seconds: float, seed: int = 31) -> None:
+    """Train the language model alone into `text.pt`."""
+    torch.manual_seed(seed)
+    device = pick_device()
+    model = build_text_model().to(device)
+    run = Run(folder, "text", model, seconds=seconds, rate=2e-3)
+    rng = random.Random(seed + run.step)
+    made = batches(rng, lambda: draw_conversation(rng, encoder))
+    while not run.over:
+        ids, wanted = padded(next(made), device)
+        loss, right = next_token_loss(model, model.embed_tokens(ids), ids, wanted)
+        run.take(loss, right=right)
+    run.keep()

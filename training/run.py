@@ -1,0 +1,118 @@
+"""What all stages share: seeds, a learning rate with a warm-up, checkpoints that a run goes on from."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from training.corpus.synthesis import log
+
+
+def pick_device() -> torch.device:
+    """A GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+class Run:
+    """One stage of training: AdamW, warm-up and cosine decay over a budget of seconds of work.
+
+    State goes to `NAME.pt` every few minutes and at the end; a run that finds it goes on from there. The
+    curve is `NAME.jsonl`, one line for every report.
+
+    Args:
+        seconds: work that the stage is given, all its runs together.
+        part: share of the budget that this run may reach, for stages in several sittings.
+    """
+
+    def __init__(
+        self, folder: Path, name: str, module: nn.Module, *, seconds: float, rate: float, warmup: int = 200
+    ) -> None:
+        self.name, self.module, self.seconds = name, module, seconds
+        self.step, self.used = 0, 0.0
+        self._rate, self._warmup = rate, warmup
+        self._path = folder / f"{name}.pt"
+        self._curve = folder / f"{name}.jsonl"
+        self._sums: dict[str, float] = {}
+        trained = [weight for weight in module.parameters() if weight.requires_grad]
+        matrices = [weight for weight in trained if weight.ndim >= 2]
+        others = [weight for weight in trained if weight.ndim < 2]
+        groups = [{"params": matrices, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), fused=True)
+        if self._path.is_file():
+            kept = torch.load(self._path, map_location="cpu", weights_only=True)
+            module.load_state_dict(
+                {
+                    name: weight.float() if weight.is_floating_point() else weight
+                    for name, weight in kept["module"].items()
+                }
+            )
+            # A checkpoint that was kept for good has none: the moments are found again in a few steps.
+            if "optimizer" in kept:
+                self.optimizer.load_state_dict(kept["optimizer"])
+            self.step, self.used = kept["step"], kept["used"]
+            log(f"{name}: going on from step {self.step}, {self.used:.0f} of {seconds:.0f} s used")
+        self._reported = self.step
+        self._begun = time.monotonic() - self.used
+        self._kept_at = self.used
+
+    @property
+    def over(self) -> bool:
+        """The budget is used up."""
+        self.used = time.monotonic() - self._begun
+        return self.used >= self.seconds
+
+    def take(self, loss: torch.Tensor, **figures: float) -> None:
+        """One step of the optimizer on `loss`; `figures` are reported beside it."""
+        share = min(1.0, self.used / self.seconds)
+        rate = self._rate * min(1.0, (self.step + 1) / self._warmup) * (0.04 + 0.96 * _cosine(share))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        for key, value in {"loss": float(loss.detach()), **figures}.items():
+            self._sums[key] = self._sums.get(key, 0.0) + value
+        if self.step % 100 == 0:
+            self._report()
+        if self.used - self._kept_at > 120:
+            self.keep()
+
+    def _report(self) -> None:
+        steps = self.step - self._reported
+        means = {key: round(total / steps, 4) for key, total in self._sums.items()}
+        self._sums, self._reported = {}, self.step
+        line = {"step": self.step, "seconds": round(self.used), **means}
+        with self._curve.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        log(f"{self.name} {line}")
+
+    def keep(self) -> None:
+        """Write the state, whole or not at all."""
+        self._kept_at = self.used
+        state = {
+            "module": self.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "used": self.used,
+        }
+        partial = self._path.with_suffix(".part")
+        torch.save(state, partial)
+        os.replace(partial, self._path)
+
+
+def is_done(folder: Path, name: str, seconds: float) -> bool:
+    """The stage has used its budget."""
+    path = folder / f"{name}.pt"
+    return path.is_file() and torch.load(path, map_location="cpu", weights_only=True)["used"] >= seconds
+
+
+def _cosine(share: float) -> float:
+    return 0.5 * (1 + math.cos(math.pi * share))

@@ -1,0 +1,151 @@
+"""Every stage of training: what it needs, how long it works, what it does."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.assemble import load_stage, reasoner_weights, trained, write_checkpoint
+from training.codec.codes import train_codes
+from training.codec.sound import Frames, train_decoder, train_encoder, write_frames
+from training.corpus.build import answers, questions, read_questions
+from training.corpus.synthesis import Sounds
+from training.reasoner.hearing import train_tower
+from training.reasoner.joint import train_reasoner
+from training.reasoner.text import train_text
+from training.run import is_done
+from training.speech.data import read_answers, write_pairs
+from training.speech.train import train_speech
+from training.tokens import Encoder, train_tokenizer
+
+TOKENIZER = "nano"
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage. `seconds` of work on one core; 0 where it takes what it takes."""
+
+    name: str
+    needs: tuple[str, ...]
+    seconds: float
+    work: Callable[[Path, float], None]
+
+    def done(self, folder: Path, scale: float) -> bool:
+        """It has nothing left to do."""
+        if self.seconds:
+            return is_done(folder, self.name, self.seconds * scale)
+        return (folder / f"{self.name}.done").is_file()
+
+    def run(self, folder: Path, scale: float) -> None:
+        """Do it, or what is left of it."""
+        self.work(folder, self.seconds * scale)
+        if not self.seconds:
+            (folder / f"{self.name}.done").touch()
+
+
+def _corpus(folder: Path, seconds: float) -> None:
+    train_tokenizer(folder / TOKENIZER)
+    answers(folder, "answers", 9_000, seed=11, held_out=False)
+    questions(folder, "questions_test", 500, seed=22, held_out=True)
+    questions(folder, "questions", 12_000, seed=21, held_out=False)
+
+
+def _codes(folder: Path, seconds: float) -> None:
+    train_codes(folder, Sounds(folder / "answers.npy"), seconds=seconds)
+    write_frames(folder, "answers", Sounds(folder / "answers.npy"))
+
+
+def _decoder(folder: Path, seconds: float) -> None:
+    train_decoder(
+        folder, Sounds(folder / "answers.npy"), Frames(folder / "answers.frames.npz"), seconds=seconds
+    )
+
+
+def _encoder(folder: Path, seconds: float) -> None:
+    train_encoder(
+        folder, Sounds(folder / "answers.npy"), Frames(folder / "answers.frames.npz"), seconds=seconds
+    )
+
+
+def _text(folder: Path, seconds: float) -> None:
+    train_text(folder, Encoder(folder / TOKENIZER), seconds=seconds)
+
+
+def _tower(folder: Path, seconds: float) -> None:
+    train_tower(folder, read_questions(folder, "questions"), Encoder(folder / TOKENIZER), seconds=seconds)
+
+
+def _reasoner(folder: Path, seconds: float) -> None:
+    train_reasoner(
+        folder,
+        read_questions(folder, "questions"),
+        Encoder(folder / TOKENIZER),
+        load_stage(folder, "text"),
+        load_stage(folder, "tower"),
+        seconds=seconds,
+    )
+
+
+def _speech(folder: Path, seconds: float) -> None:
+    """On the hidden states of the language model as it was before it could hear."""
+    language = load_stage(folder, "text")
+    _speak(folder, "speech", language, seconds, rate=1.5e-3)
+
+
+def _voice(folder: Path, seconds: float) -> None:
+    """On the hidden states of the Reasoner as it ships."""
+    language, _ = reasoner_weights(folder)
+    _speak(folder, "voice", language, seconds, rate=4e-4, start="speech")
+
+
+def _speak(
+    folder: Path,
+    name: str,
+    language: dict,
+    seconds: float,
+    *,
+    rate: float,
+    start: str | None = None,  # type: ignore[type-arg]
+) -> None:
+    encoder = Encoder(folder / TOKENIZER)
+    pairs = folder / f"{name}.pairs.npz"
+    if not pairs.is_file():
+        write_pairs(folder, language, encoder, "answers", pairs)
+    train_speech(
+        folder,
+        read_answers(folder, encoder, "answers", pairs),
+        encoder,
+        language["embed_tokens.weight"],
+        name=name,
+        seconds=seconds,
+        rate=rate,
+        start=load_stage(folder, start) if start else None,
+    )
+
+
+def _checkpoint(folder: Path, seconds: float) -> None:
+    to = folder / "checkpoint"
+    to.mkdir(exist_ok=True)
+    for name in _TOKENIZER_FILES:
+        shutil.copy(folder / TOKENIZER / name, to / name)
+    write_checkpoint(trained(folder), Encoder(folder / TOKENIZER), to)
+
+
+STAGES = {
+    stage.name: stage
+    for stage in (
+        Stage("corpus", (), 0, _corpus),
+        Stage("codes", ("corpus",), 300, _codes),
+        Stage("text", ("corpus",), 1850, _text),
+        Stage("decoder", ("codes",), 2100, _decoder),
+        Stage("speech", ("codes", "text"), 3900, _speech),
+        Stage("tower", ("text",), 1500, _tower),
+        Stage("encoder", ("codes",), 480, _encoder),
+        Stage("reasoner", ("tower",), 2700, _reasoner),
+        Stage("voice", ("speech", "reasoner"), 720, _voice),
+        Stage("checkpoint", ("decoder", "encoder", "voice"), 0, _checkpoint),
+    )
+}
