@@ -4,8 +4,7 @@
     {"name": "get_weather", "arguments": {"city": "Köln"}}
     </tool_call>
 
-Chroma's chat template knows no tools, so what Qwen2.5's own template says of them is said here; a
-checkpoint whose template knows them tells of them in its own way.
+Chroma's chat template knows no tools, so what Qwen2.5's own template says of them is said here.
 """
 
 from __future__ import annotations
@@ -136,8 +135,7 @@ def forced_text(choice: ToolChoice) -> str:
     if choice.mode != "required":
         return ""
     opening = f'{OPEN}\n{{"name": "'
-    # No space at its end: the model knows one only as the beginning of the token that comes next.
-    return f'{opening}{choice.name}", "arguments":' if choice.name else opening
+    return f'{opening}{choice.name}", "arguments": ' if choice.name else opening
 
 
 def instruction(tools: Sequence[Tool]) -> tuple[str, str, str]:

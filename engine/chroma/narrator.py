@@ -32,7 +32,6 @@ class Narrator:
         self._text_in = len(job.prompt.ids) - self._audio_in
         self._tokens = 0
         self._told = 0
-        self._begun = False
         self._frames = 0
         self._held: list[Pair] = []
         self._spoke = False
@@ -53,10 +52,6 @@ class Narrator:
         last = thought.pair.last
         if last:
             text += self._words.rest()
-        if not self._begun:
-            # A word's own space is none before the first word.
-            text = text.lstrip()
-            self._begun = bool(text)
         found = self._calls.add(text)
         if last and not self._calls.over:
             found += self._calls.rest()

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from engine.api import EngineError
-from engine.models import NANO
 from engine.voices.store import CONSENT_NOT_STATED, VoiceStore
 
 
@@ -28,8 +27,7 @@ def add_parser(subparsers: Any) -> None:
     add.add_argument("--consent", default="", help="who agreed to the use of this voice, and when")
     add.set_defaults(func=_guarded(_add))
 
-    show = commands.add_parser("list", help="the voices there are, the default one first")
-    show.add_argument("--model", help=f"the model that is to speak, which may bring voices (default: {NANO})")
+    show = commands.add_parser("list", help="the voices there are")
     show.set_defaults(func=_guarded(_list))
 
     remove = commands.add_parser("remove", help="delete a voice that you added")
@@ -37,7 +35,6 @@ def add_parser(subparsers: Any) -> None:
     remove.set_defaults(func=_guarded(_remove))
 
     for command in (add, show, remove):
-        command.set_defaults(model=NANO)
         command.add_argument("--voices-dir", type=Path, metavar="DIR", help="folder of your voices")
 
 
@@ -46,7 +43,7 @@ def _guarded(command: Any) -> Any:
 
     def run(args: argparse.Namespace) -> int:
         try:
-            command(VoiceStore(args.voices_dir, args.model), args)
+            command(VoiceStore(args.voices_dir), args)
         except EngineError as error:
             print(f"error: {error.message} [{error.code}]", file=sys.stderr)
             return 1
