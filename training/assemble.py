@@ -41,7 +41,7 @@ def reasoner_weights(folder: Path) -> tuple[Weights, Weights]:
     if (folder / "reasoner.pt").is_file():
         both = load_stage(folder, "reasoner")
         return _under(both, _LANGUAGE), _under(both, _TOWER)
-    return load_stage(folder, "text"), load_stage(folder, "tower")
+    return load_stage(folder, "language", "text"), load_stage(folder, "tower")
 
 
 def _under(weights: Weights, prefix: str) -> Weights:

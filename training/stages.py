@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.assemble import load_stage, reasoner_weights, trained, write_checkpoint
+from training.assemble import Weights, load_stage, reasoner_weights, trained, write_checkpoint
 from training.codec.codes import train_codes
 from training.codec.sound import Frames, train_decoder, train_encoder, write_frames
 from training.corpus.build import answers, questions, read_questions
 from training.corpus.synthesis import Sounds
 from training.reasoner.hearing import train_tower
 from training.reasoner.joint import train_reasoner
-from training.reasoner.text import train_text
+from training.reasoner.text import train_language, train_text
 from training.run import is_done
 from training.speech.data import read_answers, write_pairs
 from training.speech.train import train_speech
@@ -74,6 +74,10 @@ def _text(folder: Path, seconds: float) -> None:
     train_text(folder, Encoder(folder / TOKENIZER), seconds=seconds)
 
 
+def _language(folder: Path, seconds: float) -> None:
+    train_language(folder, Encoder(folder / TOKENIZER), load_stage(folder, "text"), seconds=seconds)
+
+
 def _tower(folder: Path, seconds: float) -> None:
     train_tower(folder, read_questions(folder, "questions"), Encoder(folder / TOKENIZER), seconds=seconds)
 
@@ -83,7 +87,7 @@ def _reasoner(folder: Path, seconds: float) -> None:
         folder,
         read_questions(folder, "questions"),
         Encoder(folder / TOKENIZER),
-        load_stage(folder, "text"),
+        load_stage(folder, "language"),
         load_stage(folder, "tower"),
         seconds=seconds,
     )
@@ -104,11 +108,11 @@ def _voice(folder: Path, seconds: float) -> None:
 def _speak(
     folder: Path,
     name: str,
-    language: dict,
+    language: Weights,
     seconds: float,
     *,
     rate: float,
-    start: str | None = None,  # type: ignore[type-arg]
+    start: str | None = None,
 ) -> None:
     encoder = Encoder(folder / TOKENIZER)
     pairs = folder / f"{name}.pairs.npz"
@@ -143,9 +147,10 @@ STAGES = {
         Stage("decoder", ("codes",), 2100, _decoder),
         Stage("speech", ("codes", "text"), 3900, _speech),
         Stage("tower", ("text",), 1500, _tower),
+        Stage("language", ("text",), 1800, _language),
         Stage("encoder", ("codes",), 480, _encoder),
-        Stage("reasoner", ("tower",), 2700, _reasoner),
-        Stage("voice", ("speech", "reasoner"), 720, _voice),
-        Stage("checkpoint", ("decoder", "encoder", "voice"), 0, _checkpoint),
+        Stage("reasoner", ("language", "tower"), 2700, _reasoner),
+        Stage("voice", ("speech", "reasoner", "encoder"), 720, _voice),
+        Stage("checkpoint", ("decoder", "voice"), 0, _checkpoint),
     )
 }

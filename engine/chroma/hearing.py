@@ -25,7 +25,7 @@ def embedding_count(mel_frames: int) -> int:
 
 
 def log_mel(extractor: WhisperFeatureExtractor, sound: np.ndarray) -> torch.Tensor:
-    """float32 [samples] mono at the extractor's rate (16 kHz) to log-mel float32 [bins, frames], 100 a second.
+    """float32 [samples] mono at the extractor's rate (16 kHz) to log-mel [bins, frames], 100 a second.
 
     The reference pads with silence before the transform, so that the last frames see zeros beyond the
     end; one window of them is all that those frames can reach.

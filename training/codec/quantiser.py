@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from transformers import MimiConfig
 from transformers.models.mimi.modeling_mimi import (
+    MimiEuclideanCodebook,
     MimiResidualVectorQuantizer,
     MimiSplitResidualVectorQuantizer,
 )
@@ -66,7 +67,7 @@ class TrainedQuantiser(nn.Module):
         return straight @ quantiser.output_proj.weight[:, :, 0].T, loss, torch.stack(codes, dim=1)
 
     @torch.no_grad()
-    def _start(self, codebook: nn.Module, vectors: torch.Tensor) -> None:
+    def _start(self, codebook: MimiEuclideanCodebook, vectors: torch.Tensor) -> None:
         """k-means, ten rounds, from vectors of the batch."""
         size = codebook.codebook_size
         means = vectors[torch.randperm(len(vectors))[:size]].clone()
@@ -80,7 +81,7 @@ class TrainedQuantiser(nn.Module):
         codebook._embed = None
 
     @torch.no_grad()
-    def _move(self, codebook: nn.Module, vectors: torch.Tensor, chosen: torch.Tensor) -> None:
+    def _move(self, codebook: MimiEuclideanCodebook, vectors: torch.Tensor, chosen: torch.Tensor) -> None:
         size = codebook.codebook_size
         counts = torch.bincount(chosen, minlength=size).float()
         sums = torch.zeros_like(codebook.embed_sum).index_add_(0, chosen, vectors)

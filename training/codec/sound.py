@@ -77,7 +77,8 @@ class Pieces:
 
     def draw(self, batch: int, length: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Pieces of `length` frames; shorter sentences are followed by silence."""
-        sound, codes, latents = [], [], []
+        sound: list[torch.Tensor] = []
+        codes, latents = [], []
         while len(sound) < batch:
             index = int(self._rng.integers(len(self._sounds)))
             first, behind = self._frames.span(index)

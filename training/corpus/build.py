@@ -12,6 +12,7 @@ import random
 from collections import Counter
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 from training.corpus.synthesis import Sounds, log, speak_all, write_sounds
 from training.corpus.voices import OWN_VOICES, asking_voice
@@ -49,7 +50,8 @@ def answers(folder: Path, name: str, count: int, *, seed: int, held_out: bool) -
         return
     rng = random.Random(seed)
     said: Counter[str] = Counter()
-    made, lines = [], []
+    made: list[dict[str, Any]] = []
+    lines = []
     while len(made) < count:
         conversation = converse(rng, rng.choice((1, 1, 1, 2)), held_out=held_out)
         text = conversation.exchanges[-1].answer
@@ -64,7 +66,7 @@ def answers(folder: Path, name: str, count: int, *, seed: int, held_out: bool) -
     write_sounds(folder / f"{name}.npy", speak_all(lines, SPOKEN_RATE)[0])
 
 
-def read_conversation(raw: dict) -> Conversation:  # type: ignore[type-arg]
+def read_conversation(raw: dict[str, Any]) -> Conversation:
     """What `dataclasses.asdict` made of a conversation, as one again."""
     exchanges = tuple(
         Exchange(

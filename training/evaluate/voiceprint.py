@@ -89,9 +89,11 @@ def _mel_bank() -> np.ndarray:
     """Triangles from 60 Hz to 8 kHz, equally spaced in mel: [window // 2 + 1, bins]."""
 
     def mel(hertz: np.ndarray) -> np.ndarray:
-        return 2595 * np.log10(1 + hertz / 700)
+        scaled: np.ndarray = 2595 * np.log10(1 + hertz / 700)
+        return scaled
 
-    edges = np.linspace(*mel(np.array([60.0, 8000.0])), _BINS + 2)
+    lowest, highest = mel(np.array([60.0, 8000.0]))
+    edges = np.linspace(lowest, highest, _BINS + 2)
     at = mel(np.fft.rfftfreq(_WINDOW, 1 / RATE))[:, None]
     rising = (at - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - at) / (edges[2:] - edges[1:-1])

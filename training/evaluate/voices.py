@@ -25,7 +25,7 @@ def voice_match(nano: Nano, made: Sequence[Utterance]) -> dict[str, Any]:
     references = {name: voiceprint(voice.load()) for name, voice in nano.voices.items()}
     matcher = Matcher(references)
     prints = [(each.voice, voiceprint(each.nano), voiceprint(each.espeak)) for each in made]
-    voices = {}
+    voices: dict[str, dict[str, Any]] = {}
     for name, reference in references.items():
         own = [(of_nano, of_espeak) for voice, of_nano, of_espeak in prints if voice == name]
         voices[name] = {

@@ -16,12 +16,19 @@ from training.reasoner.sound import Heard
 from training.run import Run, pick_device
 from training.shapes import text_config
 from training.tokens import Encoder
+from training.world import counting, facts
 from training.world.conversation import converse
+from training.world.exchange import Conversation
 
 _TOKENS = 1800
 _POOL = 160
+_HARD = (facts.repeating, facts.repeating, counting.sums, counting.sums, counting.numbers)
+_HARD_SHARE = 0.5
 _MURMURED = 0.5
 """Share of conversations that come as the tower will tell them."""
+
+
+Weights = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +90,12 @@ def batches(rng: random.Random, draw: Callable[[], Row]) -> Iterator[list[Row]]:
         yield from made
 
 
-def draw_conversation(rng: random.Random, encoder: Encoder) -> Row:
-    """A new conversation, typed or murmured."""
-    conversation = converse(rng, rng.choice((1, 2, 2, 3, 4)))
+def draw_conversation(rng: random.Random, encoder: Encoder, *, hard: float = 0.0) -> Row:
+    """A new conversation, typed or murmured; `hard`: the share that is one question of a hard skill."""
+    if rng.random() < hard:
+        conversation = Conversation((rng.choice(_HARD)(rng, False),))
+    else:
+        conversation = converse(rng, rng.choice((1, 2, 2, 3, 4)))
     sounds: list[list[int]] = []
     if rng.random() < _MURMURED:
         sounds = [encoder.murmured(each.user, rng) for each in conversation.exchanges]
@@ -95,15 +105,32 @@ def draw_conversation(rng: random.Random, encoder: Encoder) -> Row:
 
 
 def train_text(folder: Path, encoder: Encoder, *, seconds: float, seed: int = 31) -> None:
-    """Train the language model alone into `text.pt`."""
+    """Train the language model alone into `text.pt`, its embeddings among the rest."""
     torch.manual_seed(seed)
-    device = pick_device()
-    model = build_text_model().to(device)
-    run = Run(folder, "text", model, seconds=seconds, rate=2e-3)
+    model = build_text_model()
+    model = model.to(pick_device())
+    _train(Run(folder, "text", model, seconds=seconds, rate=2e-3), model, encoder, seed, hard=0.0)
+
+
+def train_language(folder: Path, encoder: Encoder, start: Weights, *, seconds: float, seed: int = 34) -> None:
+    """Go on from `start` into `language.pt`, with more of what is hardest.
+
+    The embeddings stay as they are, for the tower and the Backbone learn on them meanwhile.
+    """
+    torch.manual_seed(seed)
+    model = build_text_model()
+    model.load_state_dict(start)
+    model.embed_tokens.requires_grad_(False)
+    model = model.to(pick_device())
+    run = Run(folder, "language", model, seconds=seconds, rate=2e-3)
+    _train(run, model, encoder, seed, hard=_HARD_SHARE)
+
+
+def _train(run: Run, model: Qwen2_5OmniThinkerTextModel, encoder: Encoder, seed: int, *, hard: float) -> None:
     rng = random.Random(seed + run.step)
-    made = batches(rng, lambda: draw_conversation(rng, encoder))
+    made = batches(rng, lambda: draw_conversation(rng, encoder, hard=hard))
     while not run.over:
-        ids, wanted = padded(next(made), device)
+        ids, wanted = padded(next(made), pick_device())
         loss, right = next_token_loss(model, model.embed_tokens(ids), ids, wanted)
         run.take(loss, right=right)
     run.keep()

@@ -62,10 +62,10 @@ def write_pairs(
     order = sorted(range(len(rows)), key=lambda index: len(rows[index][0]))
     for first in range(0, len(order), _TOGETHER):
         some = order[first : first + _TOGETHER]
-        ids = torch.zeros(len(some), len(rows[some[-1]][0]), dtype=torch.int64)
+        padded = torch.zeros(len(some), len(rows[some[-1]][0]), dtype=torch.int64)
         for row, index in enumerate(some):
-            ids[row, : len(rows[index][0])] = torch.tensor(rows[index][0])
-        embedded = model.embed_tokens(ids)
+            padded[row, : len(rows[index][0])] = torch.tensor(rows[index][0])
+        embedded = model.embed_tokens(padded)
         hidden = model(inputs_embeds=embedded, use_cache=False).last_hidden_state
         for row, index in enumerate(some):
             tokens, begin = rows[index]

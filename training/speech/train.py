@@ -72,9 +72,9 @@ def _inputs(
     # All codes of the batch in one look-up.
     rows, places, codes, heard = [], [], [], []
     for row, (layout, _) in enumerate(batch):
-        for at, frames in ((layout.reference_at, layout.reference), (layout.frames_at, layout.frames)):
-            rows.append(torch.full((len(at),), row))
-            places.append(torch.from_numpy(at))
+        for where, frames in ((layout.reference_at, layout.reference), (layout.frames_at, layout.frames)):
+            rows.append(torch.full((len(where),), row))
+            places.append(torch.from_numpy(where))
             codes.append(torch.from_numpy(frames))
         heard.append(_holes(layout, generator))
     sums = model.embed(torch.cat(codes).to(table.device)).sum(1)
