@@ -9,7 +9,7 @@ from pathlib import Path
 
 from training.assemble import Weights, load_stage, reasoner_weights, trained, write_checkpoint
 from training.codec.codes import train_codes
-from training.codec.sound import Frames, train_decoder, train_encoder, write_frames
+from training.codec.sound import Frames, train_decoder, train_encoder, write_frames, write_heard
 from training.corpus.build import answers, questions, read_questions
 from training.corpus.synthesis import Sounds
 from training.reasoner.hearing import train_tower
@@ -100,9 +100,12 @@ def _speech(folder: Path, seconds: float) -> None:
 
 
 def _voice(folder: Path, seconds: float) -> None:
-    """On the hidden states of the Reasoner as it ships."""
+    """On the hidden states of the Reasoner and on references' codes of the encoder, as they ship."""
     language, _ = reasoner_weights(folder)
-    _speak(folder, "voice", language, seconds, rate=4e-4, start="speech")
+    heard = write_heard(
+        folder, "answers", Sounds(folder / "answers.npy"), Frames(folder / "answers.frames.npz")
+    )
+    _speak(folder, "voice", language, seconds, rate=4e-4, start="speech", heard=heard)
 
 
 def _speak(
@@ -113,6 +116,7 @@ def _speak(
     *,
     rate: float,
     start: str | None = None,
+    heard: Path | None = None,
 ) -> None:
     encoder = Encoder(folder / TOKENIZER)
     pairs = folder / f"{name}.pairs.npz"
@@ -120,7 +124,7 @@ def _speak(
         write_pairs(folder, language, encoder, "answers", pairs)
     train_speech(
         folder,
-        read_answers(folder, encoder, "answers", pairs),
+        read_answers(folder, encoder, "answers", pairs, heard),
         encoder,
         language["embed_tokens.weight"],
         name=name,

@@ -68,6 +68,25 @@ def write_frames(folder: Path, name: str, sounds: Sounds, *, seed: int = 42) -> 
     return path
 
 
+@torch.inference_mode()
+def write_heard(folder: Path, name: str, sounds: Sounds, frames: Frames) -> Path:
+    """The codes that the encoder of stage 3 hears in a corpus, into `NAME.heard.npy` [frames, 8]."""
+    path = folder / f"{name}.heard.npy"
+    if path.is_file():
+        return path
+    encoder = SoundEncoder().eval()
+    encoder.load_state_dict(
+        torch.load(folder / "encoder.pt", map_location="cpu", weights_only=True)["module"]
+    )
+    quantiser = load_codec(folder).quantiser
+    codes = []
+    for index in range(len(sounds)):
+        sound = torch.from_numpy(shifted(sounds[index], int(frames.shifts[index])))
+        codes.append(quantiser(encoder(sound[None])[0], CODEBOOKS)[2].short().numpy())
+    np.save(path, np.concatenate(codes))
+    return path
+
+
 class Pieces:
     """Random pieces of the corpus: sound [B, n * 1920], codes [B, 8, n], latents [B, n, width]."""
 

@@ -27,12 +27,16 @@ _TOGETHER = 32
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One sentence: voice, text ids, what the Backbone hears of each token (float [n, 2, width]), codes."""
+    """One sentence: voice, text ids, what the Backbone hears of each token (float [n, 2, width]), codes.
+
+    `heard`: its codes as a reference, which are the encoder's once there is one.
+    """
 
     voice: str
     ids: list[int]
     pairs: torch.Tensor
     codes: np.ndarray
+    heard: np.ndarray
 
 
 @torch.inference_mode()
@@ -76,11 +80,15 @@ def write_pairs(
     log(f"{name}: pairs of {ends[-1]} tokens")
 
 
-def read_answers(folder: Path, encoder: Encoder, name: str, pairs: Path) -> list[Answer]:
-    """All sentences of a corpus."""
+def read_answers(
+    folder: Path, encoder: Encoder, name: str, pairs: Path, heard: Path | None = None
+) -> list[Answer]:
+    """All sentences of a corpus. `heard`: the encoder's codes; without it references have those of mel."""
     entries = json.loads((folder / f"{name}.json").read_text())
     frames = Frames(folder / f"{name}.frames.npz")
     kept = np.load(pairs)
+    codes = frames.codes.long().numpy()
+    references = codes if heard is None else np.load(heard).astype(np.int64)
     rows, ends = torch.from_numpy(kept["pairs"]), kept["ends"]
     answers = []
     for index, entry in enumerate(entries):
@@ -91,7 +99,8 @@ def read_answers(folder: Path, encoder: Encoder, name: str, pairs: Path) -> list
                 entry["voice"],
                 encoder(entry["text"]),
                 rows[begin : int(ends[index])],
-                frames.codes[first:behind].long().numpy(),
+                codes[first:behind],
+                references[first:behind],
             )
         )
     return answers
@@ -125,5 +134,5 @@ class AnswerDraw:
         reference = self._rng.choice(self._references[answer.voice])
         start, end = self._marks
         text = np.array([start, *reference.ids, end])
-        layout = lay_out(text, reference.codes, len(answer.pairs), answer.codes)
+        layout = lay_out(text, reference.heard, len(answer.pairs), answer.codes)
         return layout, answer.pairs[: len(layout.pairs_at)].float()
