@@ -9,7 +9,9 @@ import engine
 
 ROOT = Path(__file__).parents[1]
 LONGEST = 330
-FILES = sorted(path for folder in ("engine", "realtime") for path in (ROOT / folder).rglob("*.py"))
+FILES = sorted(
+    path for folder in ("engine", "realtime", "training") for path in (ROOT / folder).rglob("*.py")
+)
 
 
 def module_name(path: Path) -> str:
@@ -39,8 +41,14 @@ def within(name: str, *folders: str) -> bool:
 
 
 ARROWS = [
-    ("engine", ["realtime", "starlette", "uvicorn", "websockets"]),
-    ("realtime", ["torch", "transformers"]),
+    ("engine", ["realtime", "starlette", "uvicorn", "websockets", "training"]),
+    ("realtime", ["torch", "transformers", "training"]),
+    ("training", ["realtime", "starlette", "uvicorn", "websockets"]),
+    *(
+        (f"training.{room}", ["training.evaluate"])
+        for room in ("world", "corpus", "codec", "reasoner", "speech")
+    ),
+    ("training.world", ["training.corpus", "training.tokens", "training.reasoner", "torch", "engine"]),
     ("realtime.protocol", ["realtime.session", "realtime.server", "realtime.audio", "engine"]),
     ("realtime.session", ["realtime.server", "engine.chroma", "engine.runtime", "engine.process"]),
     ("realtime.audio", ["realtime.protocol", "realtime.session", "realtime.server", "engine.chroma"]),
@@ -90,6 +98,8 @@ def test_one_idea_a_file(path):
         ("realtime.session.turns", "import asyncio"),
         ("realtime.session.turns", "from engine.chroma.engine import ChromaEngine"),
         ("realtime.audio.vad", "from starlette.websockets import WebSocket"),
+        ("engine.chroma.model", "from training.shapes import WIDTH"),
+        ("training.world.words", "import torch"),
     ],
 )
 def test_an_import_against_the_arrows_is_seen(module, source):

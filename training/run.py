@@ -20,14 +20,13 @@ def pick_device() -> torch.device:
 
 
 class Run:
-    """One stage of training: AdamW, warm-up and cosine decay over a budget of seconds of work.
+    """One stage of training: AdamW, warm-up and cosine decay over a budget of processor seconds.
 
     State goes to `NAME.pt` every few minutes and at the end; a run that finds it goes on from there. The
     curve is `NAME.jsonl`, one line for every report.
 
     Args:
-        seconds: work that the stage is given, all its runs together.
-        part: share of the budget that this run may reach, for stages in several sittings.
+        seconds: processor time that the stage is given, all its runs together.
     """
 
     def __init__(
@@ -58,13 +57,13 @@ class Run:
             self.step, self.used = kept["step"], kept["used"]
             log(f"{name}: going on from step {self.step}, {self.used:.0f} of {seconds:.0f} s used")
         self._reported = self.step
-        self._begun = time.monotonic() - self.used
+        self._begun = time.process_time() - self.used
         self._kept_at = self.used
 
     @property
     def over(self) -> bool:
         """The budget is used up."""
-        self.used = time.monotonic() - self._begun
+        self.used = time.process_time() - self._begun
         return self.used >= self.seconds
 
     def take(self, loss: torch.Tensor, **figures: float) -> None:

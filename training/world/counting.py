@@ -47,6 +47,7 @@ _FACTS = {
 def sums(rng: random.Random, held_out: bool) -> Exchange:
     """Plus and minus up to twenty, times up to ten."""
     sign = rng.choices(("plus", "minus", "times"), (4, 3, 2))[0]
+    cores: tuple[str, ...]
     if sign == "times":
         a, b = rng.randint(0, 10), rng.randint(0, 10)
         cores, result = _TIMES, a * b
@@ -91,6 +92,7 @@ def numbers(rng: random.Random, held_out: bool) -> Exchange:
 def calendar(rng: random.Random, held_out: bool) -> Exchange:
     """Days and months: their order, their lengths, and a few facts."""
     way = rng.choice(("day after", "day before", "month after", "month before", "length", "nth", "fact"))
+    cores: tuple[str, ...]
     if way == "fact":
         cores, answer = rng.choice(list(_FACTS.items()))
         return Exchange("calendar", phrase(rng, cores, held_out=held_out), answer)
