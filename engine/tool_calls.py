@@ -4,7 +4,8 @@
     {"name": "get_weather", "arguments": {"city": "Köln"}}
     </tool_call>
 
-Chroma's chat template knows no tools, so what Qwen2.5's own template says of them is said here.
+Chroma's chat template knows no tools, so what Qwen2.5's own template says of them is said here; a
+checkpoint whose template knows them tells of them in its own way.
 """
 
 from __future__ import annotations
@@ -135,7 +136,8 @@ def forced_text(choice: ToolChoice) -> str:
     if choice.mode != "required":
         return ""
     opening = f'{OPEN}\n{{"name": "'
-    return f'{opening}{choice.name}", "arguments": ' if choice.name else opening
+    # No space at its end: the model knows one only as the beginning of the token that comes next.
+    return f'{opening}{choice.name}", "arguments":' if choice.name else opening
 
 
 def instruction(tools: Sequence[Tool]) -> tuple[str, str, str]:

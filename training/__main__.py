@@ -16,10 +16,10 @@ from pathlib import Path
 import torch
 
 from training.corpus.synthesis import log
-from training.stages import STAGES
+from training.stages import STAGES, TOKENIZER
 
 _KEPT = Path(__file__).with_name("kept")
-"""Weights of stages that were trained before; without them everything begins anew."""
+"""The tokenizer, and weights of stages that were trained before: without those they begin anew."""
 
 # Large blocks are kept instead of given back: on a CPU this alone makes training up to 2.5 x as fast.
 _ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(4 << 30), "MALLOC_TRIM_THRESHOLD_": str(8 << 30)}
@@ -36,6 +36,8 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="stages at once, a core each")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
+    if not (options.folder / TOKENIZER).exists():
+        shutil.copytree(_KEPT / TOKENIZER, options.folder / TOKENIZER)
     for kept in _KEPT.glob("*.pt"):
         if not (options.folder / kept.name).exists():
             shutil.copy(kept, options.folder / kept.name)

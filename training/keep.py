@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import torch
 
-from training.stages import STAGES
+from training.stages import STAGES, TOKENIZER
 
 # The quantiser decides which codes a sound has, so it stays exact.
 _EXACT = ("codes",)
 
 
 def main(folder: Path = Path("training/work"), to: Path = Path("training/kept")) -> None:
-    """Write `NAME.pt` for every stage that has begun."""
-    to.mkdir(exist_ok=True)
+    """Write the tokenizer, and `NAME.pt` for every stage that has begun."""
+    shutil.copytree(folder / TOKENIZER, to / TOKENIZER, dirs_exist_ok=True)
     for name in STAGES:
         path = folder / f"{name}.pt"
         if path.is_file():

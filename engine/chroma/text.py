@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +16,12 @@ from engine.tool_calls import CLOSE, OPEN, instruction, outputs, written
 _SENTINEL = "\ue000{}\ue001"
 _SENTINELS = re.compile("\ue000(\\d+)\ue001")
 _REPLACEMENT = "�"
+_KNOWS_TOOLS = re.compile(r"\btools\b")
+_SCHEMA_WORDS = frozenset(
+    ("type", "properties", "required", "items", "enum", "description", "default", "additionalProperties")
+    + ("object", "string", "number", "integer", "boolean", "array", "null")
+)
+"""What a template may look for in a JSON Schema. None of it is a special token, whoever wrote it."""
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -39,6 +46,7 @@ class ChatPrompt:
     def __init__(self, tokenizer: Any, audio_token: int) -> None:
         self._tokenizer = tokenizer
         self._audio_token = audio_token
+        self._knows_tools = bool(_KNOWS_TOOLS.search(tokenizer.get_chat_template(tools=[])))
 
     def __call__(
         self, messages: Sequence[Message], heard: Callable[[Audio], int], tools: Sequence[Tool] = ()
@@ -51,16 +59,24 @@ class ChatPrompt:
         Args:
             messages: the conversation.
             heard: how many embeddings a piece of sound has; that many audio tokens stand in for it.
-            tools: what may be called, told at the end of the system message.
+            tools: what may be called: told by the template where it knows of tools, else at the end of
+                the system message.
         """
         draft = _Draft(heard)
         for message in messages:
             draft.add(message)
-        draft.offer(tools)
-        rendered = self._tokenizer.apply_chat_template(draft.chat, add_generation_prompt=True, tokenize=False)
+        if tools and not self._knows_tools:
+            draft.instruct(tools)
+        rendered = self._tokenizer.apply_chat_template(
+            draft.chat,
+            tools=draft.signatures(tools) if tools and self._knows_tools else None,
+            add_generation_prompt=True,
+            tokenize=False,
+        )
+        texts = list(draft.texts)
         ids: list[int] = []
         for index, piece in enumerate(_SENTINELS.split(rendered)):
-            ids += self.plain(draft.texts[int(piece)]) if index % 2 else self.markup(piece)
+            ids += self.plain(texts[int(piece)]) if index % 2 else self.markup(piece)
         return self._spread(ids, draft.sounds)
 
     def markup(self, text: str) -> list[int]:
@@ -83,11 +99,12 @@ class ChatPrompt:
 
 
 class _Draft:
-    """A conversation in the template's form. Whatever is not the template's own stands in `texts`."""
+    """A conversation in the template's form. Whatever is not the template's own stands in `texts`, by its
+    place there."""
 
     def __init__(self, heard: Callable[[Audio], int]) -> None:
         self.chat: list[dict[str, Any]] = []
-        self.texts: list[str] = []
+        self.texts: dict[str, int] = {}
         self.sounds: list[int] = []
         self._heard = heard
 
@@ -117,10 +134,8 @@ class _Draft:
                 parts.append({"type": "text", "text": marked})
         self.chat.append({"role": message.role, "content": parts})
 
-    def offer(self, tools: Sequence[Tool]) -> None:
+    def instruct(self, tools: Sequence[Tool]) -> None:
         """Tell of tools at the end of the system message."""
-        if not tools:
-            return
         before, signatures, after = instruction(tools)
         text = f"{before}{self._hide(signatures)}{after}"
         if not self.chat or self.chat[0]["role"] != "system":
@@ -128,9 +143,38 @@ class _Draft:
         else:
             self.chat[0]["content"].append({"type": "text", "text": f"\n\n{text}"})
 
+    def signatures(self, tools: Sequence[Tool]) -> list[dict[str, Any]]:
+        """Tools as templates take them. Each has `properties`, the required ones first: a template may show
+        no more than the first of them."""
+        functions = []
+        for tool in tools:
+            properties, required = (tool.parameters.get(key) for key in ("properties", "required"))
+            properties = properties if isinstance(properties, dict) else {}
+            required = required if isinstance(required, list) else []
+            first = [name for name in properties if name in required]
+            ordered = {name: properties[name] for name in [*first, *properties]}
+            schema = {"type": "object", **tool.parameters, "properties": ordered}
+            function = {
+                "name": self._sealed(tool.name),
+                "description": self._sealed(tool.description),
+                "parameters": self._sealed(schema),
+            }
+            functions.append({"type": "function", "function": function})
+        return functions
+
+    def _sealed(self, value: Any) -> Any:
+        """JSON with each of its strings hidden as JSON spells it, which is how templates show it; equal
+        strings stay equal."""
+        if isinstance(value, str):
+            spelled = json.dumps(value, ensure_ascii=False)[1:-1]
+            return value if value in _SCHEMA_WORDS else self._hide(spelled)
+        if isinstance(value, dict):
+            return {self._sealed(key): self._sealed(each) for key, each in value.items()}
+        return [self._sealed(each) for each in value] if isinstance(value, list) else value
+
     def _hide(self, text: str) -> str:
-        self.texts.append(_SENTINELS.sub("", text))
-        return _SENTINEL.format(len(self.texts) - 1)
+        place = self.texts.setdefault(_SENTINELS.sub("", text), len(self.texts))
+        return _SENTINEL.format(place)
 
 
 class Words:

@@ -1,4 +1,4 @@
-"""What tests of nano's training share: the shipped tokenizer, and a few conversations."""
+"""What tests of nano's training share: the tokenizer that is kept, and a few conversations."""
 
 import random
 from pathlib import Path
@@ -7,7 +7,7 @@ from training.tokens import Encoder
 from training.world.conversation import converse
 from training.world.exchange import Conversation, Exchange, ToolOffer, ToolUse
 
-SHIPPED = Path(__file__).parents[2] / "engine" / "nano"
+KEPT = Path(__file__).parents[2] / "training" / "kept" / "nano"
 
 WEATHER = Conversation(
     (
@@ -25,7 +25,7 @@ WEATHER = Conversation(
 
 
 def encoder() -> Encoder:
-    return Encoder(SHIPPED)
+    return Encoder(KEPT)
 
 
 def conversations(count: int, seed: int, *, turns: int = 3, held_out: bool = False) -> list[Conversation]:

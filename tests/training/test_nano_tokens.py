@@ -3,15 +3,13 @@
 import random
 
 import pytest
-from nano_world import SHIPPED, WEATHER, conversations, encoder
+from nano_world import KEPT, WEATHER, conversations, encoder
 
 from engine.chroma.text import ChatPrompt, load_tokenizer
 from training.evaluate.turns import in_sound, in_writing, offered, up_to, used
 from training.tokens import SPECIALS, VOCABULARY, called, typed
 
-needs_tokenizer = pytest.mark.skipif(
-    not (SHIPPED / "tokenizer.json").is_file(), reason="nano is not in the box"
-)
+needs_tokenizer = pytest.mark.skipif(not (KEPT / "tokenizer.json").is_file(), reason="nano is not in the box")
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +50,7 @@ def test_exactly_the_answers_are_to_be_predicted(encode):
 @needs_tokenizer
 def test_the_engine_prompts_as_training_did(encode):
     """Every prompt that the engine would make of a conversation is the beginning of what was trained on."""
-    prompt = ChatPrompt(load_tokenizer(SHIPPED), encode.audio)
+    prompt = ChatPrompt(load_tokenizer(KEPT), encode.audio)
     for each in [WEATHER, *conversations(60, seed=3)]:
         blank = [encode.audio] * 9
         written, spoken = in_writing(each, random.Random(5)), in_sound(each)
