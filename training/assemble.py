@@ -94,5 +94,7 @@ def write_checkpoint(weights: Weights, encoder: Encoder, to: Path) -> None:
         exact = not tensor.is_floating_point() or ".codebook." in name
         kept[name] = (tensor if exact else tensor.bfloat16()).contiguous().clone()
     save_file(kept, to / "model.safetensors", metadata={"format": "pt"})
+    # safetensors writes for its owner alone; a package's files are everybody's to read.
+    (to / "model.safetensors").chmod(0o644)
     (to / "config.json").write_text(json.dumps(config(encoder), indent=2) + "\n")
     extractor().save_pretrained(to)

@@ -150,7 +150,7 @@ STAGES = {
         Stage("text", ("corpus",), 1850, _text),
         Stage("decoder", ("codes",), 2100, _decoder),
         Stage("speech", ("codes", "text"), 3900, _speech),
-        Stage("tower", ("text",), 1500, _tower),
+        Stage("tower", ("text",), 3000, _tower),
         Stage("language", ("text",), 1800, _language),
         Stage("encoder", ("codes",), 480, _encoder),
         Stage("reasoner", ("language", "tower"), 2700, _reasoner),

@@ -17,10 +17,10 @@ _SENTINEL = "\ue000{}\ue001"
 _SENTINELS = re.compile("\ue000(\\d+)\ue001")
 _REPLACEMENT = "�"
 _KNOWS_TOOLS = re.compile(r"\btools\b")
-_SCHEMA_WORDS = frozenset(
-    ("type", "properties", "required", "items", "enum", "description", "default", "additionalProperties")
-    + ("object", "string", "number", "integer", "boolean", "array", "null")
-)
+_SCHEMA_WORDS = frozenset((
+    "type", "properties", "required", "items", "enum", "description", "default", "additionalProperties",
+    "object", "string", "number", "integer", "boolean", "array", "null",
+))  # fmt: skip
 """What a template may look for in a JSON Schema. None of it is a special token, whoever wrote it."""
 
 
