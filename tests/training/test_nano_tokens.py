@@ -9,15 +9,12 @@ from engine.chroma.text import ChatPrompt, load_tokenizer
 from training.evaluate.turns import in_sound, in_writing, offered, up_to, used
 from training.tokens import SPECIALS, VOCABULARY, called, typed
 
-needs_tokenizer = pytest.mark.skipif(not (KEPT / "tokenizer.json").is_file(), reason="nano is not in the box")
-
 
 @pytest.fixture(scope="module")
 def encode():
     return encoder()
 
 
-@needs_tokenizer
 def test_words_come_back_as_they_were(encode):
     for each in conversations(200, seed=1):
         for exchange in each.exchanges:
@@ -26,12 +23,10 @@ def test_words_come_back_as_they_were(encode):
     assert encode.tokenizer.get_vocab_size() == VOCABULARY
 
 
-@needs_tokenizer
 def test_marks_are_one_token_each(encode):
     assert all(len(encode(mark)) == 1 for mark in (*SPECIALS, "<tool_call>", "</tool_call>"))
 
 
-@needs_tokenizer
 def test_exactly_the_answers_are_to_be_predicted(encode):
     rng = random.Random(2)
     for each in [WEATHER, *conversations(100, seed=2)]:
@@ -47,7 +42,6 @@ def test_exactly_the_answers_are_to_be_predicted(encode):
             assert [token for token, want in zip(ids, wanted, strict=True) if want] == expected
 
 
-@needs_tokenizer
 def test_the_engine_prompts_as_training_did(encode):
     """Every prompt that the engine would make of a conversation is the beginning of what was trained on."""
     prompt = ChatPrompt(load_tokenizer(KEPT), encode.audio)
@@ -71,7 +65,6 @@ def test_the_engine_prompts_as_training_did(encode):
                 assert whole[len(ids) : len(ids) + len(answer)] == answer
 
 
-@needs_tokenizer
 def test_a_murmured_question_has_its_words_in_order_and_blanks_around(encode):
     ids = encode.murmured("what is two plus two", random.Random(1))
     assert ids[0] == ids[-1] == encode.audio

@@ -8,7 +8,7 @@ learned from; its speech through nano's codec and back; and nano's speech held a
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ _LONGEST = 110
 """Characters; no longer sentence is in the corpus of answers."""
 _SPARE = int(0.1 * SPOKEN_RATE)
 _SHOWN = 20
+_TUNED_ON, _TUNING_SEED = 16, 9_012
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +96,21 @@ def word_errors(
     Args:
         trained: sentences that nano has been taught to say in some voice; the others are judged apart too.
     """
+    voices = sorted({utterance.voice for utterance in made})
+    texts = {utterance.text for utterance in made}
+    stretches = {voice: _stretch(recognise, voice, texts) for voice in voices}
     judged = []
     for utterance in made:
         if not recognise.covers(utterance.text):
             continue
         wanted = words(utterance.text)
+        stretch = stretches[utterance.voice]
         heard = {
-            "nano": recognise(utterance.nano),
-            "espeak": recognise(utterance.espeak),
-            "codec": recognise(through_codec(nano.chroma, utterance.espeak)),
+            "nano": recognise(utterance.nano, stretch),
+            "espeak": recognise(utterance.espeak, stretch),
+            "codec": recognise(through_codec(nano.chroma, utterance.espeak), stretch),
         }
         judged.append((utterance, wanted, heard))
-    voices = sorted({utterance.voice for utterance in made})
     groups = {voice: [each for each in judged if each[0].voice == voice] for voice in voices}
     groups["all"] = judged
     groups["new sentences"] = [each for each in judged if each[0].text not in trained]
@@ -118,9 +122,18 @@ def word_errors(
     step = max(1, len(worst) // _SHOWN)
     return {
         "left out": len(made) - len(judged),
+        "stretch": stretches,
         "voices": {name: _rates(group) for name, group in groups.items() if group},
         "misheard": worst[::step][:_SHOWN],
     }
+
+
+def _stretch(recognise: Recogniser, voice: str, judged: Collection[str]) -> float:
+    """How the recogniser hears a voice best, by what espeak-ng says with it that is not judged."""
+    some = [each.exchanges[-1].answer for each in fresh(4 * _TUNED_ON, _TUNING_SEED)]
+    texts = [text for text in some if text not in judged and recognise.covers(text)][:_TUNED_ON]
+    sounds, _ = speak_all([(text, OWN_VOICES[voice]) for text in texts], SPOKEN_RATE)
+    return recognise.best_stretch(sounds, texts)
 
 
 def _rates(group: list[tuple[Utterance, list[str], dict[str, list[str]]]]) -> dict[str, Any]:
