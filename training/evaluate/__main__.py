@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from engine.api import EngineError
 from training.corpus.build import questions, read_questions
 from training.corpus.synthesis import log
 from training.evaluate.nano import Draw, Nano
@@ -104,7 +105,11 @@ def main() -> int:
     size = QUICK if options.quick else WHOLE
     if options.sentences:
         size = Size(size.held_out, size.known_voices, options.sentences, size.timed)
-    nano = Nano(options.checkpoint, draw)
+    try:
+        nano = Nano(options.checkpoint, draw)
+    except EngineError as error:
+        print(f"evaluate: {error.message}", file=sys.stderr)
+        return 1
     measures = Evaluation(nano, options.work, size).measures()
     figures: dict[str, Any] = {
         "checkpoint": str(options.checkpoint),

@@ -40,13 +40,14 @@ class Draw:
 
 @dataclass(slots=True)
 class Answer:
-    """One answer as the gateway would get it. `reason` is that of `Finished`; times are in seconds from when
-    the prompt was given."""
+    """One answer as the gateway would get it. `reason` and `problem` are what `Finished` tells; times are in
+    seconds from when the prompt was given."""
 
     text: str = ""
     calls: list[ToolCall] = field(default_factory=list)
     pcm: bytearray = field(default_factory=bytearray)
     reason: str = ""
+    problem: str = ""
     first_sound: float | None = None
     seconds: float = 0.0
 
@@ -65,7 +66,7 @@ class Answer:
             self.first_sound = seconds if self.first_sound is None else self.first_sound
             self.pcm += event.pcm
         elif isinstance(event, Finished):
-            self.reason, self.seconds = event.reason, seconds
+            self.reason, self.problem, self.seconds = event.reason, event.message or "", seconds
 
 
 class Nano:

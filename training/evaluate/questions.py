@@ -136,7 +136,7 @@ def _answer(
         if wanted != got:
             return wanted, got
         messages = [*messages, *used(exchange.use)]
-    return exchange.answer, _said(nano.answer(messages, heard, tools))
+    return exchange.answer.strip(), _said(nano.answer(messages, heard, tools))
 
 
 def _call(use: ToolUse) -> str:
@@ -146,7 +146,7 @@ def _call(use: ToolUse) -> str:
 def _said(answer: Answer) -> str:
     """An answer as one line: its words, its calls, and how it ended where that is not as it should."""
     calls = [_call(ToolUse(call.name, json.loads(call.arguments), "")) for call in answer.calls]
-    ended = [] if answer.reason == "completed" else [f"[{answer.reason}]"]
+    ended = [] if answer.reason == "completed" else [f"[{answer.problem or answer.reason}]"]
     return " ".join([part for part in (answer.text.strip(), *calls) if part] + ended)
 
 
