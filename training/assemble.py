@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import torch
 from safetensors.torch import save_file
 from transformers import MimiConfig, MimiModel
 
@@ -14,26 +13,12 @@ from training.codec.sound import SoundDecoder, SoundEncoder
 from training.reasoner.hearing import build_tower
 from training.reasoner.sound import extractor
 from training.reasoner.text import build_text_model
+from training.run import Weights, load_stage
 from training.shapes import codec_config, config
 from training.speech.model import SpeechModel
 from training.tokens import Encoder
 
-Weights = dict[str, torch.Tensor]
 _LANGUAGE, _TOWER = "model.", "tower."
-
-
-def load_stage(folder: Path, *names: str) -> Weights:
-    """Weights of the first of these stages that has been trained.
-
-    Raises:
-        FileNotFoundError: none has.
-    """
-    for name in names:
-        path = folder / f"{name}.pt"
-        if path.is_file():
-            kept: Weights = torch.load(path, map_location="cpu", weights_only=True)["module"]
-            return kept
-    raise FileNotFoundError(f"{folder}: none of {', '.join(names)} has been trained")
 
 
 def reasoner_weights(folder: Path) -> tuple[Weights, Weights]:
@@ -62,9 +47,8 @@ def _codec(folder: Path) -> Weights:
     return mimi.state_dict()
 
 
-def untrained(folder: Path) -> Weights:
+def untrained() -> Weights:
     """All tensors of a checkpoint with new weights, to try the format with."""
-    del folder
     codec = MimiModel(MimiConfig(**codec_config())).state_dict()
     return _named(
         codec, build_text_model().state_dict(), build_tower().state_dict(), SpeechModel().state_dict()

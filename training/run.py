@@ -13,6 +13,9 @@ from torch import nn
 
 from training.corpus.synthesis import log
 
+Weights = dict[str, torch.Tensor]
+"""State of a module."""
+
 
 def pick_device() -> torch.device:
     """A GPU where there is one."""
@@ -105,6 +108,20 @@ class Run:
         partial = self._path.with_suffix(".part")
         torch.save(state, partial)
         os.replace(partial, self._path)
+
+
+def load_stage(folder: Path, *names: str) -> Weights:
+    """Weights of the first of these stages that has been trained.
+
+    Raises:
+        FileNotFoundError: none has.
+    """
+    for name in names:
+        path = folder / f"{name}.pt"
+        if path.is_file():
+            kept: Weights = torch.load(path, map_location="cpu", weights_only=True)["module"]
+            return kept
+    raise FileNotFoundError(f"{folder}: none of {', '.join(names)} has been trained")
 
 
 def is_done(folder: Path, name: str, seconds: float) -> bool:

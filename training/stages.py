@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.assemble import Weights, load_stage, reasoner_weights, trained, write_checkpoint
+from training.assemble import reasoner_weights, trained, write_checkpoint
 from training.codec.codes import train_codes
 from training.codec.sound import Frames, train_decoder, train_encoder, write_frames, write_heard
 from training.corpus.build import answers, questions, read_questions
@@ -15,7 +15,7 @@ from training.corpus.synthesis import Sounds
 from training.reasoner.hearing import train_tower
 from training.reasoner.joint import train_reasoner
 from training.reasoner.text import train_language, train_text
-from training.run import is_done
+from training.run import Weights, is_done, load_stage
 from training.speech.data import read_answers, write_pairs
 from training.speech.train import train_speech
 from training.tokens import Encoder, train_tokenizer
@@ -55,6 +55,10 @@ def _corpus(folder: Path, seconds: float) -> None:
 
 def _codes(folder: Path, seconds: float) -> None:
     train_codes(folder, Sounds(folder / "answers.npy"), seconds=seconds)
+
+
+def _frames(folder: Path, seconds: float) -> None:
+    """A stage of its own: codes that were trained elsewhere have no frames here yet."""
     write_frames(folder, "answers", Sounds(folder / "answers.npy"))
 
 
@@ -126,7 +130,7 @@ def _speak(
         folder,
         read_answers(folder, encoder, "answers", pairs, heard),
         encoder,
-        language["embed_tokens.weight"],
+        language["embed_tokens.weight"].float(),
         name=name,
         seconds=seconds,
         rate=rate,
@@ -147,12 +151,13 @@ STAGES = {
     for stage in (
         Stage("corpus", (), 0, _corpus),
         Stage("codes", ("corpus",), 300, _codes),
+        Stage("frames", ("codes",), 0, _frames),
         Stage("text", ("corpus",), 1850, _text),
-        Stage("decoder", ("codes",), 2100, _decoder),
-        Stage("speech", ("codes", "text"), 3900, _speech),
+        Stage("decoder", ("frames",), 2100, _decoder),
+        Stage("speech", ("frames", "text"), 3900, _speech),
         Stage("tower", ("text",), 3000, _tower),
         Stage("language", ("text",), 1800, _language),
-        Stage("encoder", ("codes",), 480, _encoder),
+        Stage("encoder", ("frames",), 480, _encoder),
         Stage("reasoner", ("language", "tower"), 2700, _reasoner),
         Stage("voice", ("speech", "reasoner", "encoder"), 720, _voice),
         Stage("checkpoint", ("decoder", "voice"), 0, _checkpoint),

@@ -12,7 +12,7 @@ from transformers import MimiConfig, MimiModel
 from training.codec.codes import MelCodec, shifted
 from training.codec.mel import SpectralLoss, filters, log_mel
 from training.corpus.synthesis import Sounds, log
-from training.run import Run, pick_device
+from training.run import Run, load_stage, pick_device
 from training.shapes import CODEBOOKS, SAMPLES_PER_FRAME, codec_config
 
 _LEAD = 4
@@ -37,7 +37,7 @@ class Frames:
 def load_codec(folder: Path) -> MelCodec:
     """What stage 1 made, frozen."""
     model = MelCodec()
-    model.load_state_dict(torch.load(folder / "codes.pt", map_location="cpu", weights_only=True)["module"])
+    model.load_state_dict(load_stage(folder, "codes"))
     return model.eval().requires_grad_(False)
 
 
@@ -75,9 +75,7 @@ def write_heard(folder: Path, name: str, sounds: Sounds, frames: Frames) -> Path
     if path.is_file():
         return path
     encoder = SoundEncoder().eval()
-    encoder.load_state_dict(
-        torch.load(folder / "encoder.pt", map_location="cpu", weights_only=True)["module"]
-    )
+    encoder.load_state_dict(load_stage(folder, "encoder"))
     quantiser = load_codec(folder).quantiser
     codes = []
     for index in range(len(sounds)):

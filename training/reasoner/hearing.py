@@ -13,7 +13,7 @@ from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniAu
 
 from training.corpus.build import Questions
 from training.reasoner.sound import Heard, Hearer
-from training.run import Run, pick_device
+from training.run import Run, load_stage, pick_device
 from training.shapes import tower_config
 from training.tokens import Encoder
 
@@ -94,8 +94,7 @@ def train_tower(
     torch.manual_seed(seed)
     device = pick_device()
     tower = build_tower().to(device)
-    kept = torch.load(folder / "text.pt", map_location=device, weights_only=True)["module"]
-    table = kept["embed_tokens.weight"]
+    table = load_stage(folder, "text")["embed_tokens.weight"].float().to(device)
     run = Run(folder, "tower", tower, seconds=seconds, rate=1.2e-3, warmup=150)
     draw = QuestionDraw(questions, encoder, seed + run.step)
     while not run.over:

@@ -13,7 +13,7 @@ from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import Qwen2_5O
 from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniThinkerTextModel
 
 from training.reasoner.sound import Heard
-from training.run import Run, pick_device
+from training.run import Run, Weights, pick_device
 from training.shapes import text_config
 from training.tokens import Encoder
 from training.world import counting, facts
@@ -26,9 +26,6 @@ _HARD = (facts.repeating, facts.repeating, counting.sums, counting.sums, countin
 _HARD_SHARE = 0.5
 _MURMURED = 0.5
 """Share of conversations that come as the tower will tell them."""
-
-
-Weights = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True)
