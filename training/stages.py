@@ -146,6 +146,7 @@ def _checkpoint(folder: Path, seconds: float) -> None:
     write_checkpoint(trained(folder), Encoder(folder / TOKENIZER), to)
 
 
+# In this order when several could begin: the Reasoner takes longest from first to last.
 STAGES = {
     stage.name: stage
     for stage in (
@@ -154,11 +155,11 @@ STAGES = {
         Stage("frames", ("codes",), 0, _frames),
         Stage("text", ("corpus",), 1850, _text),
         Stage("decoder", ("frames",), 2100, _decoder),
-        Stage("speech", ("frames", "text"), 3900, _speech),
         Stage("tower", ("text",), 3000, _tower),
-        Stage("language", ("text",), 1800, _language),
-        Stage("encoder", ("frames",), 480, _encoder),
+        Stage("language", ("text",), 2400, _language),
         Stage("reasoner", ("language", "tower"), 2700, _reasoner),
+        Stage("speech", ("frames", "text"), 4700, _speech),
+        Stage("encoder", ("frames",), 480, _encoder),
         Stage("voice", ("speech", "reasoner", "encoder"), 720, _voice),
         Stage("checkpoint", ("decoder", "voice"), 0, _checkpoint),
     )

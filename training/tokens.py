@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from engine.tool_calls import CLOSE, OPEN
 from training.world.conversation import converse
 from training.world.exchange import Conversation, ToolUse
 from training.world.numbers import spoken
+from training.world.words import CAPITALS, CITIES, DAYS, MONTHS, NAMES
 
 MERGED = 2368
 SPECIALS = (
@@ -39,11 +41,15 @@ TEMPLATE = """\
 {%- if add_generation_prompt %}<|im_start|>assistant
 {% endif -%}"""
 
+_PROPER = {name.lower(): name for name in (*CITIES, *CAPITALS, *DAYS, *MONTHS, *NAMES)}
+_IS = re.compile(r"\b([Ww]hat|[Hh]ow) is\b")
+_ONE_OF_SOMETHING = re.compile(r"\banother one\b|\bone more\b|\bthe \w+ one\b")
+
 
 def typed(rng: random.Random, user: str) -> str:
     """A spoken question as somebody would type it: cased and with a mark or as it is, digits now and then."""
     words = user
-    if rng.random() < 0.25:
+    if rng.random() < 0.25 and not _ONE_OF_SOMETHING.search(user):
         for number in range(100, -1, -1):
             words = f" {words} ".replace(f" {spoken(number)} ", f" {number} ").strip()
         for word, sign in (("plus", "+"), ("minus", "-"), ("times", "*")):
@@ -52,6 +58,9 @@ def typed(rng: random.Random, user: str) -> str:
     if rng.random() < 0.7:
         words = words[:1].upper() + words[1:]
         words = f" {words} ".replace(" i ", " I ").strip()
+        words = " ".join(_PROPER.get(word, word) for word in words.split(" "))
+        if rng.random() < 0.3:
+            words = _IS.sub("\\1's", words)
     return words + rng.choice(("", "", ".", "?", "!") if words[:1].islower() else ("?", ".", "?", "!"))
 
 

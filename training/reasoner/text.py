@@ -16,13 +16,10 @@ from training.reasoner.sound import Heard
 from training.run import Run, Weights, pick_device
 from training.shapes import text_config
 from training.tokens import Encoder
-from training.world import counting, facts
-from training.world.conversation import converse
-from training.world.exchange import Conversation
+from training.world.conversation import converse, converse_hard
 
 _TOKENS = 1800
 _POOL = 160
-_HARD = (facts.repeating, facts.repeating, counting.sums, counting.sums, counting.numbers)
 _HARD_SHARE = 0.5
 _MURMURED = 0.5
 """Share of conversations that come as the tower will tell them."""
@@ -88,11 +85,8 @@ def batches(rng: random.Random, draw: Callable[[], Row]) -> Iterator[list[Row]]:
 
 
 def draw_conversation(rng: random.Random, encoder: Encoder, *, hard: float = 0.0) -> Row:
-    """A new conversation, typed or murmured; `hard`: the share that is one question of a hard skill."""
-    if rng.random() < hard:
-        conversation = Conversation((rng.choice(_HARD)(rng, False),))
-    else:
-        conversation = converse(rng, rng.choice((1, 2, 2, 3, 4)))
+    """A new conversation, typed or murmured; `hard`: the share that is a short one of a hard skill."""
+    conversation = converse_hard(rng) if rng.random() < hard else converse(rng, rng.choice((1, 2, 2, 3, 4)))
     sounds: list[list[int]] = []
     if rng.random() < _MURMURED:
         sounds = [encoder.murmured(each.user, rng) for each in conversation.exchanges]

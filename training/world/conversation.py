@@ -26,6 +26,7 @@ SKILLS: dict[Skill, int] = {
     smalltalk.itself: 9,
     smalltalk.unknown: 12,
 }
+_HARD: dict[Skill, int] = {facts.repeating: 2, counting.sums: 2, counting.numbers: 1}
 _MORE = ("tell me more", "more", "can you tell me more", "go on", "what else", "tell me more about that")
 _SLOWER = ("slower", "say that slower", "can you say that slower", "speak slower", "more slowly")
 _AGAIN = (
@@ -58,6 +59,19 @@ def converse(rng: random.Random, turns: int, *, held_out: bool = False) -> Conve
     for _ in range(turns):
         exchanges.append(_next(rng, held_out, exchanges, offered))
     return Conversation(tuple(exchanges), offered)
+
+
+def converse_hard(rng: random.Random) -> Conversation:
+    """A short conversation of what takes longest to learn: copying, from afar as well, and sums."""
+    way = rng.choices(("alone", "tools", "history"), (5, 2, 3))[0]
+    if way == "tools":
+        offered = tools.offer(rng)
+        return Conversation((tools.with_tools(rng, False, offered),), offered)
+    skill = rng.choices(list(_HARD), list(_HARD.values()))[0]
+    if way == "alone":
+        return Conversation((skill(rng, False),))
+    first = rng.choice((skill, facts.facts, facts.colours, smalltalk.itself))(rng, False)
+    return Conversation((first, _follow_up(rng, False, [first])))
 
 
 def _next(
