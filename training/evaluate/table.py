@@ -36,6 +36,7 @@ def _questions(sets: dict[str, Any]) -> str:
     kinds = sorted({kind for _, run in columns for kind in run["kinds"]})
     rows = [[kind, *(_right(run["kinds"].get(kind)) for _, run in columns)] for kind in kinds]
     rows.append(["**all**", *(f"**{_right(run)}**" for _, run in columns)])
+    rows.append(["not asked word for word in training", *(_right(run.get("new")) for _, run in columns)])
     return "Right answers\n\n" + table(["skill", *(name for name, _ in columns)], rows)
 
 
