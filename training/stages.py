@@ -155,12 +155,12 @@ STAGES = {
         Stage("frames", ("codes",), 0, _frames),
         Stage("text", ("corpus",), 1850, _text),
         Stage("decoder", ("frames",), 2100, _decoder),
-        Stage("tower", ("text",), 3000, _tower),
+        Stage("tower", ("text",), 5600, _tower),
         Stage("language", ("text",), 2400, _language),
-        Stage("reasoner", ("language", "tower"), 2700, _reasoner),
+        Stage("reasoner", ("language", "tower"), 1200, _reasoner),
         Stage("speech", ("frames", "text"), 4700, _speech),
-        Stage("encoder", ("frames",), 480, _encoder),
-        Stage("voice", ("speech", "reasoner", "encoder"), 720, _voice),
+        Stage("encoder", ("frames",), 900, _encoder),
+        Stage("voice", ("speech", "reasoner", "encoder"), 600, _voice),
         Stage("checkpoint", ("decoder", "voice"), 0, _checkpoint),
     )
 }

@@ -4,6 +4,8 @@ there, or of the audio token where none does. What it hears then reads like text
 from __future__ import annotations
 
 import random
+from collections import Counter
+from itertools import accumulate
 from pathlib import Path
 
 import torch
@@ -20,8 +22,10 @@ from training.tokens import Encoder
 _BATCH = 24
 _CONFIDENCE = 14.0
 """Logit of a token whose embedding is met exactly."""
-_WORDS_WEIGHT = 4.0
-"""Most embeddings are blank: the others count so much more."""
+_BLANKS = 0.25
+"""Most embeddings are blank: this share of those counts, as much each as a word."""
+_MASKED = 0.25
+"""Share of sounds with holes in time and frequency."""
 
 
 def build_tower() -> Qwen2_5OmniAudioEncoder:
@@ -48,10 +52,11 @@ def listening_loss(
         table: the language model's embeddings [vocabulary, width], not trained here.
     """
     square = table.square().sum(1).mean()
+    some = (targets != blank) | (torch.rand(len(targets), device=targets.device) < _BLANKS)
+    out, targets = out[some], targets[some]
     logits = out @ table.T * (_CONFIDENCE / square)
     words = targets != blank
-    weight = torch.where(words, _WORDS_WEIGHT, 1.0)
-    entropy = (nn.functional.cross_entropy(logits, targets, reduction="none") * weight).sum() / weight.sum()
+    entropy = nn.functional.cross_entropy(logits, targets)
     distance = (out - table[targets]).square().sum(1).mean() / square
     right = float((logits.argmax(1) == targets)[words].float().mean())
     return entropy + 0.3 * distance, right
@@ -64,6 +69,19 @@ class QuestionDraw:
         self._questions, self._encoder = questions, encoder
         self._rng = random.Random(seed)
         self._hearer = Hearer(encoder.audio, seed)
+        self._asked = [each.user for talk in questions.conversations for each in talk.exchanges]
+        count = Counter(word for user in self._asked for word in user.split())
+        self._rarity = list(
+            accumulate(
+                sum(count[word] ** -0.5 for word in user.split()) / ends[-1]
+                for user, ends in zip(self._asked, questions.word_ends, strict=True)
+            )
+        )
+
+    def rare(self) -> Heard:
+        """A question, the likelier the rarer its words are and the shorter it is."""
+        (sound,) = self._rng.choices(range(len(self._asked)), cum_weights=self._rarity)
+        return self._hear(sound, self._asked[sound])
 
     def conversation(self) -> tuple[int, list[Heard]]:
         """Its index and what is heard of each of its questions."""
@@ -78,11 +96,9 @@ class QuestionDraw:
         heard = self._hearer(
             self._questions.sounds[sound], self._questions.word_ends[sound], self._encoder.heard(user)
         )
-        for _ in range(self._rng.randrange(3)):
-            low = self._rng.randrange(heard.mel.shape[0])
+        if self._rng.random() < _MASKED:
+            low, at = (self._rng.randrange(size) for size in heard.mel.shape)
             heard.mel[low : low + self._rng.randrange(18)] = heard.mel.mean()
-        if self._rng.random() < 0.5:
-            at = self._rng.randrange(heard.mel.shape[1])
             heard.mel[:, at : at + self._rng.randrange(12)] = heard.mel.mean()
         return heard
 
@@ -98,9 +114,7 @@ def train_tower(
     run = Run(folder, "tower", tower, seconds=seconds, rate=1.2e-3, warmup=150)
     draw = QuestionDraw(questions, encoder, seed + run.step)
     while not run.over:
-        heard: list[Heard] = []
-        while len(heard) < _BATCH:
-            heard += draw.conversation()[1]
+        heard = [draw.rare() for _ in range(_BATCH)]
         targets = torch.cat([each.targets for each in heard]).to(device)
         loss, right = listening_loss(hear(tower, heard, device), targets, table, encoder.audio)
         run.take(loss, words=right)
