@@ -157,7 +157,7 @@ STAGES = {
         Stage("decoder", ("frames",), 2100, _decoder),
         Stage("tower", ("text",), 5600, _tower),
         Stage("language", ("text",), 2400, _language),
-        Stage("reasoner", ("language", "tower"), 1200, _reasoner),
+        Stage("reasoner", ("language", "tower"), 1500, _reasoner),
         Stage("speech", ("frames", "text"), 4700, _speech),
         Stage("encoder", ("frames",), 900, _encoder),
         Stage("voice", ("speech", "reasoner", "encoder"), 600, _voice),
