@@ -9,14 +9,14 @@ from pathlib import Path
 
 from training.assemble import reasoner_weights, trained, write_checkpoint
 from training.codec.codes import train_codes
-from training.codec.sound import Frames, train_decoder, train_encoder, write_frames, write_heard
+from training.codec.sound import Coder, Frames, train_decoder, train_encoder, write_frames, write_heard
 from training.corpus.build import answers, questions, read_questions
 from training.corpus.synthesis import Sounds
 from training.reasoner.hearing import train_tower
 from training.reasoner.joint import train_reasoner
 from training.reasoner.text import train_language, train_text
 from training.run import Weights, is_done, load_stage
-from training.speech.data import read_answers, write_pairs
+from training.speech.data import Answer, read_answers, write_pairs
 from training.speech.train import train_speech
 from training.tokens import Encoder, train_tokenizer
 
@@ -49,6 +49,7 @@ class Stage:
 def _corpus(folder: Path, seconds: float) -> None:
     train_tokenizer(folder / TOKENIZER)
     answers(folder, "answers", 9_000, seed=11, held_out=False)
+    answers(folder, "answers_more", 16_000, seed=12, held_out=False, same=2)
     questions(folder, "questions_test", 500, seed=22, held_out=True)
     questions(folder, "questions", 12_000, seed=21, held_out=False)
 
@@ -99,16 +100,14 @@ def _reasoner(folder: Path, seconds: float) -> None:
 
 def _speech(folder: Path, seconds: float) -> None:
     """On the hidden states of the language model as it was before it could hear."""
-    language = load_stage(folder, "text")
-    _speak(folder, "speech", language, seconds, rate=1.5e-3)
+    _speak(folder, "speech", load_stage(folder, "language"), seconds, rate=1.5e-3)
 
 
 def _voice(folder: Path, seconds: float) -> None:
     """On the hidden states of the Reasoner and on references' codes of the encoder, as they ship."""
     language, _ = reasoner_weights(folder)
-    heard = write_heard(
-        folder, "answers", Sounds(folder / "answers.npy"), Frames(folder / "answers.frames.npz")
-    )
+    frames = Frames(folder / "answers.frames.npz")
+    heard = write_heard(folder, "answers", Sounds(folder / "answers.npy"), frames)
     _speak(folder, "voice", language, seconds, rate=4e-4, start="speech", heard=heard)
 
 
@@ -123,13 +122,17 @@ def _speak(
     heard: Path | None = None,
 ) -> None:
     encoder = Encoder(folder / TOKENIZER)
-    pairs = folder / f"{name}.pairs.npz"
-    if not pairs.is_file():
-        write_pairs(folder, language, encoder, "answers", pairs)
+    answers: list[Answer] = []
+    for corpus in ("answers", "answers_more"):
+        pairs = folder / f"{name}.{corpus}.pairs.npz"
+        if not pairs.is_file():
+            write_pairs(folder, language, encoder, corpus, pairs)
+        answers += read_answers(folder, encoder, corpus, pairs, heard if corpus == "answers" else None)
     train_speech(
         folder,
-        read_answers(folder, encoder, "answers", pairs, heard),
+        answers,
         encoder,
+        Coder(folder),
         language["embed_tokens.weight"].float(),
         name=name,
         seconds=seconds,
@@ -155,10 +158,10 @@ STAGES = {
         Stage("frames", ("codes",), 0, _frames),
         Stage("text", ("corpus",), 1850, _text),
         Stage("decoder", ("frames",), 2100, _decoder),
-        Stage("tower", ("text",), 5600, _tower),
+        Stage("tower", ("text",), 10_000, _tower),
         Stage("language", ("text",), 2400, _language),
-        Stage("reasoner", ("language", "tower"), 1500, _reasoner),
-        Stage("speech", ("frames", "text"), 4700, _speech),
+        Stage("reasoner", ("language", "tower"), 2400, _reasoner),
+        Stage("speech", ("codes", "language"), 12_000, _speech),
         Stage("encoder", ("frames",), 900, _encoder),
         Stage("voice", ("speech", "reasoner", "encoder"), 600, _voice),
         Stage("checkpoint", ("decoder", "voice"), 0, _checkpoint),

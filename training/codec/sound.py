@@ -41,20 +41,38 @@ def load_codec(folder: Path) -> MelCodec:
     return model.eval().requires_grad_(False)
 
 
+class Coder:
+    """Codes of stage 1, of any sound at any shift."""
+
+    def __init__(self, folder: Path) -> None:
+        self._model, self._bank = load_codec(folder), filters(80, 1024)
+
+    @torch.inference_mode()
+    def latents(self, sound: np.ndarray, shift: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """float32 [samples] at 24 kHz to latents [n, width] and codes [n, 8]; `shift` samples of silence come
+        first."""
+        whole = torch.from_numpy(shifted(sound, shift))
+        latents = self._model.latents(log_mel(whole[None], self._bank))[0]
+        return latents, self._model.quantiser(latents, CODEBOOKS)[2]
+
+    def __call__(self, sound: np.ndarray, shift: int) -> np.ndarray:
+        """Its codes alone: int64 [n, 8]."""
+        return self.latents(sound, shift)[1].numpy()
+
+
 @torch.inference_mode()
 def write_frames(folder: Path, name: str, sounds: Sounds, *, seed: int = 42) -> Path:
     """Encode a corpus with the codes of stage 1 into `NAME.frames.npz`, unless it is there."""
     path = folder / f"{name}.frames.npz"
     if path.is_file():
         return path
-    model, bank = load_codec(folder), filters(80, 1024)
+    coder = Coder(folder)
     rng = np.random.default_rng(seed)
     shifts = rng.integers(SAMPLES_PER_FRAME, size=len(sounds))
     codes, latents, ends = [], [], []
     for index in range(len(sounds)):
-        sound = torch.from_numpy(shifted(sounds[index], int(shifts[index])))
-        latent = model.latents(log_mel(sound[None], bank))[0]
-        codes.append(model.quantiser(latent, CODEBOOKS)[2].short().numpy())
+        latent, code = coder.latents(sounds[index], int(shifts[index]))
+        codes.append(code.short().numpy())
         latents.append(latent.half().numpy())
         ends.append(len(latent))
     np.savez(

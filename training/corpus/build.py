@@ -44,8 +44,11 @@ def questions(folder: Path, name: str, count: int, *, seed: int, held_out: bool)
     write_sounds(folder / f"{name}.npy", sounds)
 
 
-def answers(folder: Path, name: str, count: int, *, seed: int, held_out: bool) -> None:
-    """Make `count` sentences in nano's voices, unless they are there already."""
+def answers(
+    folder: Path, name: str, count: int, *, seed: int, held_out: bool, same: int = _SAME_ANSWER
+) -> None:
+    """Make `count` sentences in nano's voices, unless they are there already. No text comes more than `same`
+    times."""
     if (folder / f"{name}.ends.npy").is_file():
         return
     rng = random.Random(seed)
@@ -55,7 +58,7 @@ def answers(folder: Path, name: str, count: int, *, seed: int, held_out: bool) -
     while len(made) < count:
         conversation = converse(rng, rng.choice((1, 1, 1, 2)), held_out=held_out)
         text = conversation.exchanges[-1].answer
-        if said[text] >= (1 if held_out else _SAME_ANSWER) or len(text) > 110:
+        if said[text] >= (1 if held_out else same) or len(text) > 110:
             continue
         said[text] += 1
         voice = rng.choice(list(OWN_VOICES))

@@ -67,7 +67,7 @@ def train_reasoner(
     both.model.load_state_dict(language)
     both.tower.load_state_dict(tower)
     both = both.to(device).train()
-    run = Run(folder, "reasoner", both, seconds=seconds, rate=6e-4, warmup=100)
+    run = Run(folder, "reasoner", both, seconds=seconds, rate=3e-4, warmup=100)
     rng = random.Random(seed + run.step)
     made = batches(rng, _SpokenDraw(questions, encoder, rng))
     while not run.over:

@@ -1,4 +1,8 @@
-"""Answers to be spoken: for each sentence its pairs, its frames, and a reference in the same voice."""
+"""Answers to be spoken: for each sentence its pairs, its frames, and a reference in the same voice.
+
+Codes are made anew for every draw, of the sound at another shift within a frame. With the same ones each
+time, Backbone and Decoder learn sentences by heart and speak no others.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.codec.sound import Frames
+from training.codec.sound import Coder, Frames
 from training.corpus.build import read_conversation
-from training.corpus.synthesis import log
+from training.corpus.synthesis import Sounds, log
 from training.reasoner.text import build_text_model
+from training.shapes import SAMPLES_PER_FRAME
 from training.speech.layout import Layout, lay_out
 from training.tokens import Encoder
 
@@ -27,16 +32,23 @@ _TOGETHER = 32
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One sentence: voice, text ids, what the Backbone hears of each token (float [n, 2, width]), codes.
+    """One sentence: voice, text ids, what the Backbone hears of each token (float [n, 2, width]), and its
+    sound, number `index` of `sounds`.
 
-    `heard`: its codes as a reference, which are the encoder's once there is one.
+    `heard`: the encoder's codes of it, where it may be a reference of the finished model.
     """
 
     voice: str
     ids: list[int]
     pairs: torch.Tensor
-    codes: np.ndarray
-    heard: np.ndarray
+    sounds: Sounds
+    index: int
+    heard: np.ndarray | None = None
+
+    @property
+    def frames(self) -> int:
+        """Whole frames of its sound."""
+        return self.sounds.samples(self.index) // SAMPLES_PER_FRAME
 
 
 @torch.inference_mode()
@@ -83,38 +95,33 @@ def write_pairs(
 def read_answers(
     folder: Path, encoder: Encoder, name: str, pairs: Path, heard: Path | None = None
 ) -> list[Answer]:
-    """All sentences of a corpus. `heard`: the encoder's codes; without it references have those of mel."""
+    """All sentences of a corpus. `heard`: the encoder's codes of them, where there are."""
     entries = json.loads((folder / f"{name}.json").read_text())
-    frames = Frames(folder / f"{name}.frames.npz")
+    sounds = Sounds(folder / f"{name}.npy")
     kept = np.load(pairs)
-    codes = frames.codes.long().numpy()
-    references = codes if heard is None else np.load(heard).astype(np.int64)
-    rows, ends = torch.from_numpy(kept["pairs"]), kept["ends"]
-    answers = []
-    for index, entry in enumerate(entries):
-        first, behind = frames.span(index)
-        begin = int(ends[index - 1]) if index else 0
-        answers.append(
-            Answer(
-                entry["voice"],
-                encoder(entry["text"]),
-                rows[begin : int(ends[index])],
-                codes[first:behind],
-                references[first:behind],
-            )
-        )
-    return answers
+    rows = torch.from_numpy(kept["pairs"])
+    parts = np.split(np.arange(len(rows)), kept["ends"][:-1])
+    references: list[np.ndarray | None] = [None] * len(entries)
+    if heard is not None:
+        ends = Frames(folder / f"{name}.frames.npz").ends
+        references = list(np.split(np.load(heard).astype(np.int64), ends[:-1]))
+    return [
+        Answer(entry["voice"], encoder(entry["text"]), rows[part], sounds, index, references[index])
+        for index, (entry, part) in enumerate(zip(entries, parts, strict=True))
+    ]
 
 
 class AnswerDraw:
-    """Answers with references, in batches of like length."""
+    """Answers with references, in batches of like length. References are the encoder's codes where any answer
+    has those, and otherwise codes of stage 1 as the answers' own."""
 
-    def __init__(self, answers: list[Answer], encoder: Encoder, seed: int) -> None:
-        self._answers, self._rng = answers, random.Random(seed)
+    def __init__(self, answers: list[Answer], encoder: Encoder, coder: Coder, seed: int) -> None:
+        self._answers, self._coder, self._rng = answers, coder, random.Random(seed)
         self._marks = encoder.id("<|text_start|>"), encoder.id("<|text_end|>")
         self._references: dict[str, list[Answer]] = defaultdict(list)
+        finished = any(answer.heard is not None for answer in answers)
         for answer in answers:
-            if len(answer.codes) in _REFERENCE_FRAMES:
+            if answer.frames in _REFERENCE_FRAMES and (answer.heard is not None or not finished):
                 self._references[answer.voice].append(answer)
 
     def batches(self) -> Iterator[list[tuple[Layout, torch.Tensor]]]:
@@ -134,5 +141,9 @@ class AnswerDraw:
         reference = self._rng.choice(self._references[answer.voice])
         start, end = self._marks
         text = np.array([start, *reference.ids, end])
-        layout = lay_out(text, reference.heard, len(answer.pairs), answer.codes)
+        heard = self._codes(reference) if reference.heard is None else reference.heard
+        layout = lay_out(text, heard, len(answer.pairs), self._codes(answer))
         return layout, answer.pairs[: len(layout.pairs_at)].float()
+
+    def _codes(self, answer: Answer) -> np.ndarray:
+        return self._coder(answer.sounds[answer.index], self._rng.randrange(SAMPLES_PER_FRAME))

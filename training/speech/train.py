@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from training.codec.sound import Coder
 from training.run import Run, pick_device
 from training.shapes import WIDTH
 from training.speech.data import Answer, AnswerDraw
@@ -21,7 +22,7 @@ _MOST_MASKED = 0.6
 """Up to this share of an answer's own frames is not heard."""
 _DECODED = 0.35
 """Share of frames on which the Decoder is trained in a step, as in CSM (sesame/csm-1b)."""
-_STATES_DROPPED = 0.25
+_STATES_DROPPED = 0.4
 """Share of answers whose hidden states are not heard: the words alone must do."""
 _STATE_NOISE = 0.3
 
@@ -93,6 +94,7 @@ def train_speech(
     folder: Path,
     answers: list[Answer],
     encoder: Encoder,
+    coder: Coder,
     table: torch.Tensor,
     *,
     name: str,
@@ -111,7 +113,7 @@ def train_speech(
     run = Run(folder, name, model, seconds=seconds, rate=rate)
     generator = torch.Generator().manual_seed(seed + run.step)
     table = table.to(device)
-    for batch in AnswerDraw(answers, encoder, seed + run.step).batches():
+    for batch in AnswerDraw(answers, encoder, coder, seed + run.step).batches():
         if run.over:
             break
         loss, figures = speech_loss(model, batch, table, generator)
