@@ -1,4 +1,4 @@
-"""The Llama stack of Backbone and Decoder, over keys and values that are kept per slot.
+"""The Llama stack of Reasoner, Backbone and Decoder, over keys and values that are kept per slot.
 
 One forward serves every shape that occurs: the voice prompt (one row, many positions), a frame (rows of
 1 to 3 positions, each at a place of its own) and the Decoder's steps. Maths as in transformers'
@@ -52,12 +52,12 @@ class RmsNorm(nn.Module):
 
 
 class _Attention(nn.Module):
-    def __init__(self, config: StackConfig) -> None:
+    def __init__(self, config: StackConfig, bias: bool) -> None:
         super().__init__()
         self.heads, self.kv_heads, self.head_dim = config.heads, config.kv_heads, config.head_dim
-        self.q_proj = nn.Linear(config.hidden, config.heads * config.head_dim, bias=False)
-        self.k_proj = nn.Linear(config.hidden, config.kv_heads * config.head_dim, bias=False)
-        self.v_proj = nn.Linear(config.hidden, config.kv_heads * config.head_dim, bias=False)
+        self.q_proj = nn.Linear(config.hidden, config.heads * config.head_dim, bias=bias)
+        self.k_proj = nn.Linear(config.hidden, config.kv_heads * config.head_dim, bias=bias)
+        self.v_proj = nn.Linear(config.hidden, config.kv_heads * config.head_dim, bias=bias)
         self.o_proj = nn.Linear(config.heads * config.head_dim, config.hidden, bias=False)
 
     def forward(
@@ -90,9 +90,9 @@ class _Mlp(nn.Module):
 
 
 class _Layer(nn.Module):
-    def __init__(self, config: StackConfig) -> None:
+    def __init__(self, config: StackConfig, bias: bool) -> None:
         super().__init__()
-        self.self_attn = _Attention(config)
+        self.self_attn = _Attention(config, bias)
         self.mlp = _Mlp(config)
         self.input_layernorm = RmsNorm(config.hidden, config.eps)
         self.post_attention_layernorm = RmsNorm(config.hidden, config.eps)
@@ -120,15 +120,15 @@ class _Place:
 
 
 class LlamaStack(nn.Module):
-    """Layers and final norm. Parameter names are those of the checkpoint's `*.model.`."""
+    """Layers and final norm. Parameter names are those of the checkpoint's `*.model.`. `bias`: of q, k, v."""
 
     cos: torch.Tensor
     sin: torch.Tensor
 
-    def __init__(self, config: StackConfig) -> None:
+    def __init__(self, config: StackConfig, *, bias: bool = False) -> None:
         super().__init__()
         self.config = config
-        self.layers = nn.ModuleList(_Layer(config) for _ in range(config.layers))
+        self.layers = nn.ModuleList(_Layer(config, bias) for _ in range(config.layers))
         self.norm = RmsNorm(config.hidden, config.eps)
 
     def place_tables(self, positions: int, dtype: torch.dtype, device: torch.device) -> None:

@@ -14,9 +14,10 @@ from engine.chroma.checkpoint import Checkpoint
 from engine.chroma.config import ChromaConfig, read_config
 from engine.chroma.hearing import Hearing
 from engine.chroma.llama import KvPool
-from engine.chroma.reasoner import Reasoner, TransformersReasoner
+from engine.chroma.reasoner import Reasoner
 from engine.chroma.speaker import Speaker
 from engine.chroma.text import ChatPrompt, load_tokenizer
+from engine.chroma.thinker import LocalReasoner
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,18 @@ def pick_dtype(name: str, device: torch.device) -> torch.dtype:
 
 
 def load_model(
-    folder: Path, *, slots: int, top_k: int, device: torch.device, dtype: torch.dtype
+    folder: Path,
+    *,
+    slots: int,
+    top_k: int,
+    device: torch.device,
+    dtype: torch.dtype,
+    context: int | None = None,
 ) -> ChromaModel:
     """Load every part of a checkpoint folder.
+
+    Args:
+        slots: answers at once; twice as many prompts are kept, so that a turn finds the one before it.
 
     Raises:
         EngineError: the folder does not hold a whole Chroma checkpoint.
@@ -96,6 +106,8 @@ def load_model(
         tokenizer=tokenizer,
         prompt=ChatPrompt(tokenizer, config.audio_token),
         hearing=Hearing(thinker, checkpoint, dtype=dtype, device=device),
-        reasoner=TransformersReasoner(config, thinker, checkpoint, dtype=dtype, device=device),
+        reasoner=LocalReasoner(
+            config, checkpoint, slots=2 * slots, context=context, dtype=dtype, device=device
+        ),
         speaker=Speaker(config, checkpoint, slots=slots, top_k=top_k, dtype=dtype, device=device),
     )

@@ -43,6 +43,10 @@ class Listener(Protocol):
         EngineError where the text cannot be taken: that ends the answer."""
         ...
 
+    def begun(self, kept: int) -> None:
+        """It has its slot. So many of its prompt's tokens were read for an earlier one."""
+        ...
+
     def spoken(self, spoken: Spoken) -> None: ...
 
     def finished(self, reason: Reason, error: EngineError | None) -> None: ...
@@ -134,7 +138,7 @@ class FrameLoop:
             answer = _Answer(job, listener, slot, None)
             self._answers[job.id] = answer
             try:
-                self._reasoner.start(job.id, job.prompt)
+                listener.begun(self._reasoner.start(job.id, job.prompt))
                 if job.voice is not None:
                     answer.speech = self._speaker.begin(slot, job.voice, job.sampling)
             except EngineError as error:
