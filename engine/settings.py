@@ -29,5 +29,7 @@ class EngineSettings:
     top_k: int = 50
     context: int | None = None
     """Most tokens of a conversation and its answer; None is what the model holds."""
+    cuda_graphs: bool = True
+    """Record the steps of a GPU at start-up; without, each of their kernels is launched by itself."""
     in_process: bool = False
     """True runs the engine in the gateway's own process (tests, tiny models)."""

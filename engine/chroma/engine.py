@@ -28,7 +28,7 @@ from engine.api import (
 from engine.chroma.checkpoint import locate
 from engine.chroma.ears import Ears
 from engine.chroma.llama import KvPool
-from engine.chroma.model import ChromaModel, load_model, pick_device, pick_dtype
+from engine.chroma.model import ChromaModel, load_model, pick_device, pick_dtype, pick_recorder
 from engine.chroma.narrator import Emit, Narrator
 from engine.chroma.reasoner import ReasonerPrompt
 from engine.chroma.speaker import Sampling
@@ -80,6 +80,7 @@ class ChromaEngine(Engine):
             device=device,
             dtype=pick_dtype(settings.dtype, device),
             context=settings.context,
+            recorder=pick_recorder(device, cuda_graphs=settings.cuda_graphs),
         )
         self._loop = FrameLoop(self._chroma.reasoner, self._chroma.speaker)
         self._prompts = VoicePrompts(self._chroma)

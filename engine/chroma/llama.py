@@ -72,10 +72,17 @@ class _Attention(nn.Module):
         values[place.slots[:, None], place.positions] = v
         k = keys[:, : place.context].index_select(0, place.slots).transpose(1, 2)
         v = values[:, : place.context].index_select(0, place.slots).transpose(1, 2)
+        # The heads that share keys stand as more queries of one head: no key is read or copied twice.
+        group = self.heads // self.kv_heads
+        q = q.view(rows, length, self.kv_heads, group, self.head_dim).permute(0, 2, 3, 1, 4)
         out = F.scaled_dot_product_attention(
-            q.transpose(1, 2), k, v, attn_mask=place.mask, enable_gqa=self.heads != self.kv_heads
+            q.reshape(rows, self.kv_heads, group * length, self.head_dim),
+            k,
+            v,
+            attn_mask=place.mask.expand(-1, group, -1, -1).reshape(rows, 1, group * length, -1),
         )
-        return self.o_proj(out.transpose(1, 2).reshape(rows, length, -1))
+        out = out.view(rows, self.kv_heads, group, length, self.head_dim).permute(0, 3, 1, 2, 4)
+        return self.o_proj(out.reshape(rows, length, -1))
 
 
 class _Mlp(nn.Module):

@@ -12,6 +12,7 @@ from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import Qwen2_5O
 from engine.api import EngineError
 from engine.chroma.checkpoint import Checkpoint
 from engine.chroma.config import ChromaConfig, read_config
+from engine.chroma.graphs import CudaRecorder, Graphs, Recorder
 from engine.chroma.hearing import Hearing
 from engine.chroma.llama import KvPool
 from engine.chroma.reasoner import Reasoner
@@ -79,6 +80,11 @@ def pick_dtype(name: str, device: torch.device) -> torch.dtype:
     return dtype
 
 
+def pick_recorder(device: torch.device, *, cuda_graphs: bool) -> Recorder | None:
+    """CUDA graphs where there is a GPU and they are wanted."""
+    return CudaRecorder(device) if cuda_graphs and device.type == "cuda" else None
+
+
 def load_model(
     folder: Path,
     *,
@@ -87,10 +93,12 @@ def load_model(
     device: torch.device,
     dtype: torch.dtype,
     context: int | None = None,
+    recorder: Recorder | None = None,
 ) -> ChromaModel:
     """Load every part of a checkpoint folder.
 
     Args:
+        recorder: makes graphs of the steps; without, they run as they are (see `pick_recorder`).
         slots: answers at once; twice as many prompts are kept, so that a turn finds the one before it.
 
     Raises:
@@ -107,7 +115,22 @@ def load_model(
         prompt=ChatPrompt(tokenizer, config.audio_token),
         hearing=Hearing(thinker, checkpoint, dtype=dtype, device=device),
         reasoner=LocalReasoner(
-            config, checkpoint, slots=2 * slots, context=context, dtype=dtype, device=device
+            config,
+            checkpoint,
+            slots=2 * slots,
+            batch=slots,
+            context=context,
+            dtype=dtype,
+            device=device,
+            graphs=Graphs(recorder),
         ),
-        speaker=Speaker(config, checkpoint, slots=slots, top_k=top_k, dtype=dtype, device=device),
+        speaker=Speaker(
+            config,
+            checkpoint,
+            slots=slots,
+            top_k=top_k,
+            dtype=dtype,
+            device=device,
+            graphs=Graphs(recorder),
+        ),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,15 +17,19 @@ from torch import nn
 from engine.api import EngineError
 from engine.chroma.checkpoint import Checkpoint
 from engine.chroma.config import ChromaConfig
+from engine.chroma.graphs import Graphs, fit, rungs
 from engine.chroma.llama import KvPool, LlamaStack
 from engine.chroma.modules import load_own
 from engine.chroma.prefixes import Prefixes, keys_of
+from engine.chroma.readback import send
 from engine.chroma.reasoner import ReasonerPrompt, Thought
 from engine.chroma.speaker import Pair
 
 _HEAD = "thinker.lm_head.weight"
 _PREFIX = "thinker.model."
 _EMBEDDING = "embed_tokens.weight"
+_SHORTEST_CONTEXT = 512
+"""Positions of the smallest steps that are recorded; the next are four times as long, and so on."""
 LONGEST_CONTEXT = 8192
 """Positions that a slot holds at most, whatever the model could: of Chroma-4B's they take 36 KiB each."""
 
@@ -52,6 +57,7 @@ class LocalReasoner:
 
     Args:
         slots: answers at once, and prompts that are kept beside them for the turns to come.
+        batch: answers at once.
         context: most tokens of a prompt and its answer; None: what the model holds, up to LONGEST_CONTEXT.
     """
 
@@ -61,9 +67,11 @@ class LocalReasoner:
         checkpoint: Checkpoint,
         *,
         slots: int,
+        batch: int,
         context: int | None,
         dtype: torch.dtype,
         device: torch.device,
+        graphs: Graphs,
     ) -> None:
         stack = config.reasoner
         self._device, self._audio_token = device, config.audio_token
@@ -77,9 +85,16 @@ class LocalReasoner:
         self._model.place_tables(self.context, dtype, device)
         tied = _HEAD not in checkpoint
         self._head = self._table if tied else next(iter(checkpoint.read(_HEAD, dtype, device).values()))
-        self._pool = KvPool(stack, slots, self.context, dtype, device)
+        # The slot beyond the others is for what the padding of a step writes.
+        self._pool = KvPool(stack, slots + 1, self.context, dtype, device)
+        self._spare = slots
         self._prefixes = Prefixes(slots)
         self._answers: dict[str, _Answer] = {}
+        self.graphs = graphs
+        self._batches, self._contexts = rungs(batch), _contexts(self.context)
+        self._written: dict[int, torch.Tensor] = {}
+        if graphs.on:
+            self._record()
 
     def start(self, request_id: str, prompt: ReasonerPrompt) -> int:
         self._check_length(prompt)
@@ -142,10 +157,40 @@ class LocalReasoner:
     def _advance(self, answers: Sequence[_Answer]) -> torch.Tensor:
         """Read the last token of each. Returns the hidden states [rows, hidden] after it."""
         start = [len(answer.keys) + len(answer.said) - 1 for answer in answers]
-        inputs = self.embed([answer.said[-1] for answer in answers])
-        slots = torch.tensor([answer.slot for answer in answers], device=self._device)
-        place = torch.tensor(start, device=self._device)
-        return self._model(inputs[:, None], self._pool, slots, place, max(start) + 1)[:, 0]
+        rows, context = len(answers), max(start) + 1
+        if self.graphs.on:
+            rows, context = fit(self._batches, rows), fit(self._contexts, context)
+        spare = rows - len(answers)
+        inputs = self._room(rows)
+        written = torch.tensor(
+            [
+                [answer.said[-1] for answer in answers] + [0] * spare,
+                [answer.slot for answer in answers] + [self._spare] * spare,
+                start + [0] * spare,
+            ]
+        )
+        send(written, inputs)
+        (states,) = self.graphs.run((rows, context), partial(self._step, inputs, context))
+        return states[: len(answers)]
+
+    def _step(self, inputs: torch.Tensor, context: int) -> tuple[torch.Tensor]:
+        """Read one token of each row; int64 [3, rows] holds tokens, slots and positions. Returns the hidden
+        states [rows, hidden] after it."""
+        tokens, slots, start = inputs.unbind()
+        return (self._model(self._table[tokens][:, None], self._pool, slots, start, context)[:, 0],)
+
+    def _room(self, rows: int) -> torch.Tensor:
+        if rows not in self._written:
+            self._written[rows] = torch.zeros(3, rows, dtype=torch.int64, device=self._device)
+        return self._written[rows]
+
+    @torch.inference_mode()
+    def _record(self) -> None:
+        for rows in reversed(self._batches):
+            inputs = self._room(rows)
+            inputs[1].fill_(self._spare)
+            for context in reversed(self._contexts):
+                self.graphs.record((rows, context), partial(self._step, inputs, context))
 
     def _choose(self, answers: Sequence[tuple[str, _Answer]], hidden: torch.Tensor) -> list[Thought]:
         tokens = (hidden @ self._head.T).argmax(-1).tolist()
@@ -174,3 +219,9 @@ class LocalReasoner:
                 f"the conversation has {len(prompt.ids)} tokens; this model holds {self.context} with its"
                 " answer: delete items or start a new session",
             )
+
+
+def _contexts(most: int) -> tuple[int, ...]:
+    """Contexts to record, up to the whole one."""
+    sizes = [_SHORTEST_CONTEXT << 2 * power for power in range(8)]
+    return (*(size for size in sizes if size < most), most)

@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 from engine.api import EngineError
 from engine.chroma.llama import KvPool
 from engine.chroma.reasoner import Reasoner, ReasonerPrompt, Thought
-from engine.chroma.speaker import Pair, Sampling, Speaker, Speech, Spoken
+from engine.chroma.speaker import Frames, Pair, Sampling, Speaker, Speech, Spoken
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +82,14 @@ class _Answer:
         return limit is not None and self.tokens + self.frames >= limit
 
 
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """A frame of some answers that the device is making."""
+
+    answers: list[tuple[_Answer, Speech]]
+    frames: Frames
+
+
 class FrameLoop:
     """Slots, and the answers in them.
 
@@ -97,11 +105,12 @@ class FrameLoop:
         self._free = list(range(speaker.slots - 1, -1, -1))
         self._waiting: deque[tuple[Job, Listener]] = deque()
         self._answers: dict[str, _Answer] = {}
+        self._under_way: _UnderWay | None = None
 
     @property
     def busy(self) -> bool:
         """There is work for `turn`."""
-        return bool(self._answers or self._waiting)
+        return bool(self._answers or self._waiting or self._under_way)
 
     def submit(self, job: Job, listener: Listener) -> None:
         """Queue an answer; it starts as soon as a slot is free."""
@@ -194,14 +203,31 @@ class FrameLoop:
                 ready.append((answer, speech))
             else:
                 self._end(answer, "length")
-        if not ready:
-            return
+        before, self._under_way = self._under_way, None
+        if ready:
+            try:
+                frames = self._speaker.step([speech for _, speech in ready])
+            except Exception as error:
+                self._break([answer for answer, _ in ready], "the Speaker", error)
+            else:
+                self._under_way = _UnderWay(ready, frames)
+        # The device works on this turn's frames while the host hands out those of the turn before.
+        if before is not None:
+            self._hand_out(before)
+        if self._under_way is not None and self._under_way.frames.here:
+            now, self._under_way = self._under_way, None
+            self._hand_out(now)
+
+    def _hand_out(self, made: _UnderWay) -> None:
         try:
-            frames = self._speaker.step([speech for _, speech in ready])
+            frames = made.frames.result()
         except Exception as error:
-            self._break([answer for answer, _ in ready], "the Speaker", error)
+            self._break([answer for answer, _ in made.answers], "the Speaker", error)
             return
-        for (answer, speech), spoken in zip(ready, frames, strict=True):
+        for (answer, speech), spoken in zip(made.answers, frames, strict=True):
+            # It may have ended while this frame was made.
+            if answer.speech is not speech or self._answers.get(answer.job.id) is not answer:
+                continue
             if spoken.over:
                 # Where calls follow what was said, the text goes on after the speech.
                 if answer.text_over or not speech.schedule.text_over:

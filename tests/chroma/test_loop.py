@@ -49,6 +49,7 @@ class ScriptedSpeaker:
         self.slots, self.frames = slots, frames
         self.room = 10_000
         self.broken = False
+        self.slow = False
         self.batches: list[list[int]] = []
 
     def begin(self, slot, voice, sampling):
@@ -67,7 +68,17 @@ class ScriptedSpeaker:
             speech.schedule.advance(last_pair=pair is not None and pair.last)
             over = speech.schedule.frames > self.frames
             spoken.append(Spoken((1,) * 8, b"" if over else b"\1\0", over))
-        return spoken
+        return Made(spoken, self.slow)
+
+
+class Made:
+    """Frames that are there at once, or only when they are asked for."""
+
+    def __init__(self, spoken, slow):
+        self._spoken, self.here = spoken, not slow
+
+    def result(self):
+        return self._spoken
 
 
 def job(name: str, **changes) -> Job:
