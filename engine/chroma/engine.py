@@ -208,12 +208,15 @@ class ChromaEngine(Engine):
 
     def _run(self) -> None:
         """The engine's thread: commands between turns, so that a cancel takes effect within one frame."""
+        rest = 0.0
         while True:
             try:
-                command = self._commands.get(block=not self._loop.busy)
+                busy = self._loop.busy
+                command = self._commands.get(block=not busy or rest > 0, timeout=rest if busy else None)
             except queue.Empty:
-                self._loop.turn()
+                rest = self._loop.turn()
                 continue
+            rest = 0.0
             if command is None:
                 self._loop.fail_all(EngineError("engine_closed", "the engine was closed"))
                 return

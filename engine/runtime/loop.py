@@ -1,24 +1,28 @@
 """The frame loop: every turn, each ready answer says one more word and speaks one more frame.
 
 Text runs ahead of sound: the Reasoner fills each answer's queue of pairs, the Speaker empties it, and
-neither waits for the other. All answers that can make a frame make it in one batch. No threads and no
-clock here: whoever owns the loop calls `turn` while there is work.
+neither waits for the other. All answers that can make a frame make it in one batch; where there are others,
+an answer that is far ahead of its own playback waits, so that the batch is theirs. No threads here: whoever
+owns the loop calls `turn` while there is work.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from engine.api import EngineError
+from engine.api import FRAME_SAMPLES, SAMPLE_RATE, EngineError
 from engine.chroma.llama import KvPool
 from engine.chroma.reasoner import Reasoner, ReasonerPrompt, Thought
 from engine.chroma.speaker import Frames, Pair, Sampling, Speaker, Speech, Spoken
 
 log = logging.getLogger(__name__)
 
+FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
 Reason = Literal["completed", "length", "cancelled", "failed"]
 
 
@@ -75,6 +79,13 @@ class _Answer:
     text_over: bool = False
     tokens: int = 0
     frames: int = 0
+    heard_from: float | None = None
+    """When its first frame left."""
+
+    def ahead(self, now: float) -> float:
+        """Seconds of sound that have left and cannot have been heard yet."""
+        heard = 0.0 if self.heard_from is None else now - self.heard_from
+        return self.frames * FRAME_SECONDS - heard
 
     @property
     def spent(self) -> bool:
@@ -96,9 +107,20 @@ class FrameLoop:
     Args:
         lead: pairs that an answer's text may run ahead of its sound, so that a long answer's text does
             not hold up the sound of the others.
+        ahead: seconds that an answer's sound may run ahead of its playback while there are other answers.
+        clock: seconds, of any beginning.
     """
 
-    def __init__(self, reasoner: Reasoner, speaker: Speaker, lead: int = 16) -> None:
+    def __init__(
+        self,
+        reasoner: Reasoner,
+        speaker: Speaker,
+        lead: int = 16,
+        *,
+        ahead: float = 3.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ahead, self._clock = ahead, clock
         self._reasoner = reasoner
         self._speaker = speaker
         self._lead = lead
@@ -134,11 +156,13 @@ class FrameLoop:
         while self._waiting:
             self._waiting.popleft()[1].finished("failed", error)
 
-    def turn(self) -> None:
-        """One word and one frame for each answer that can make one."""
+    def turn(self) -> float:
+        """One word and one frame for each answer that can make one. Returns for how many seconds there is
+        nothing to do, unless something new comes."""
         self._admit()
-        self._think()
-        self._speak()
+        thought = self._think()
+        rest = self._speak()
+        return 0.0 if thought else rest
 
     def _admit(self) -> None:
         while self._waiting and self._free:
@@ -153,7 +177,8 @@ class FrameLoop:
             except EngineError as error:
                 self._end(answer, "failed", error)
 
-    def _think(self) -> None:
+    def _think(self) -> bool:
+        """False where nobody wants a word."""
         wanted: list[_Answer] = []
         prefills = 0
         for answer in self._answers.values():
@@ -167,14 +192,15 @@ class FrameLoop:
                 prefills, answer.begun = 1, True
             wanted.append(answer)
         if not wanted:
-            return
+            return False
         try:
             thoughts = self._reasoner.turn([answer.job.id for answer in wanted])
         except Exception as error:
             self._break(wanted, "the Reasoner", error)
-            return
+            return True
         for thought in thoughts:
             self._take(self._answers[thought.request_id], thought)
+        return True
 
     def _take(self, answer: _Answer, thought: Thought) -> None:
         answer.tokens += 1
@@ -193,13 +219,18 @@ class FrameLoop:
         elif answer.spent:
             self._end(answer, "length")
 
-    def _speak(self) -> None:
+    def _speak(self) -> float:
+        """Returns for how many seconds nobody needs a frame."""
         ready: list[tuple[_Answer, Speech]] = []
+        waits: list[float] = []
+        now, alone = self._clock(), len(self._answers) + len(self._waiting) == 1
         for answer in list(self._answers.values()):
             speech = answer.speech
             if speech is None or not speech.ready:
                 continue
-            if self._speaker.fits(speech):
+            if not alone and answer.ahead(now) > self._ahead:
+                waits.append(answer.ahead(now) - self._ahead)
+            elif self._speaker.fits(speech):
                 ready.append((answer, speech))
             else:
                 self._end(answer, "length")
@@ -215,8 +246,9 @@ class FrameLoop:
         if before is not None:
             self._hand_out(before)
         if self._under_way is not None and self._under_way.frames.here:
-            now, self._under_way = self._under_way, None
-            self._hand_out(now)
+            done, self._under_way = self._under_way, None
+            self._hand_out(done)
+        return 0.0 if ready or before is not None or not waits else min(waits)
 
     def _hand_out(self, made: _UnderWay) -> None:
         try:
@@ -234,6 +266,8 @@ class FrameLoop:
                     self._end(answer, "completed")
                 answer.speech = None
                 continue
+            if answer.heard_from is None:
+                answer.heard_from = self._clock()
             answer.frames += 1
             answer.listener.spoken(spoken)
             if answer.spent or answer.frames >= answer.job.max_frames:
