@@ -108,7 +108,7 @@ def _reasoner(config: dict[str, Any]) -> StackConfig:
     """Raises EngineError `checkpoint_unsupported` for what the published model does not use."""
     if config.get("use_sliding_window"):
         raise EngineError("checkpoint_unsupported", "config.json asks for a Reasoner with a sliding window")
-    return _stack({"rms_norm_eps": 1e-6, "max_position_embeddings": 32_768, **config})
+    return _stack({"rms_norm_eps": 1e-6, "max_position_embeddings": 32_768, "rope_theta": 1e6, **config})
 
 
 def read_config(folder: Path) -> ChromaConfig:

@@ -13,12 +13,13 @@ from engine.chroma.model import ChromaModel
 from engine.chroma.reasoner import ReasonerPrompt
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Arriving:
-    """A sound that is still being spoken, and the request that will end with it."""
+    """A sound that is still being spoken, and the request that will end with it; None where that is no longer
+    known."""
 
     listening: Listening
-    before: Request
+    before: Request | None
 
 
 class Ears:
@@ -52,13 +53,17 @@ class Ears:
         known = len(arriving.listening.heard.marks)
         arriving.listening.add(audio.pcm)
         heard = arriving.listening.heard
-        if before is not None or len(heard.marks) > known:
+        if arriving.before is not None and (before is not None or len(heard.marks) > known):
             self._read_ahead(arriving.before, audio.id, heard)
 
     def forget(self, audio_id: str) -> None:
         """This sound will not be asked for again; an unknown id is no error."""
         self._heard.pop(audio_id, None)
         self._arriving.pop(audio_id, None)
+        for arriving in self._arriving.values():
+            # A conversation without this sound is another one: nothing is read ahead that would hear it anew.
+            if arriving.before is not None and any(each.id == audio_id for each in arriving.before.sounds()):
+                arriving.before = None
 
     def _read_ahead(self, before: Request, audio_id: str, heard: Heard) -> None:
         chroma = self._chroma

@@ -28,7 +28,7 @@ from engine.api import (
 from engine.chroma.checkpoint import locate
 from engine.chroma.ears import Ears
 from engine.chroma.llama import KvPool
-from engine.chroma.model import ChromaModel, load_model, pick_device, pick_dtype, pick_recorder
+from engine.chroma.model import ChromaModel, load_model, pick_device, pick_dtype, pick_recorder, use_device
 from engine.chroma.narrator import Emit, Narrator
 from engine.chroma.reasoner import ReasonerPrompt
 from engine.chroma.speaker import Sampling
@@ -73,6 +73,7 @@ class ChromaEngine(Engine):
     def _load(self) -> None:
         settings = self._settings
         device = pick_device(settings.device)
+        use_device(device)
         self._chroma: ChromaModel = load_model(
             locate(settings.model, settings.revision),
             slots=settings.slots,
@@ -208,6 +209,7 @@ class ChromaEngine(Engine):
 
     def _run(self) -> None:
         """The engine's thread: commands between turns, so that a cancel takes effect within one frame."""
+        use_device(self._chroma.speaker.device)
         rest = 0.0
         while True:
             try:

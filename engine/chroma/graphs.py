@@ -84,10 +84,6 @@ class Graphs:
         self.counts.recorded += 1
         self.counts.seconds += time.perf_counter() - begin
 
-    def holds(self, shape: Hashable) -> bool:
-        """A step of this shape was recorded."""
-        return shape in self._steps
-
     def run(self, shape: Hashable, step: Step) -> Any:
         """Replay the step of this shape, or run this one. Returns its outputs."""
         if shape not in self._steps:

@@ -2,13 +2,15 @@
 
 The tower attends within blocks, so a finished block never changes by what comes after it, but for one
 trap: Whisper's log-mel is clipped at 8 (in powers of ten) below the loudest bin of the whole clip. A block
-that was encoded early saw only the loudest bin so far. Each block is kept with its quietest bin and encoded
-again when a later sound lifts the floor over that.
+that was encoded early saw only the loudest bin so far. Each block is encoded again when a later sound lifts
+the floor over its quietest bin: one with each piece that arrives, as others are waiting for the device, and
+what is left of them at the end.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 import soxr
@@ -62,6 +64,8 @@ class Listening:
         """The last of it. Returns the embeddings of the whole, as `Hearing.hear_pcm` makes them."""
         self.samples += len(pcm) // 2
         self._take(self._spectrum.finish(self._resample(pcm, last=True)))
+        while self._refresh():
+            pass
         # Two mel frames more than whole blocks make no embedding of their own.
         if self._rest.shape[1] > 2 or not self._blocks:
             rest = self._encode(self._rest, self._floor)
@@ -70,13 +74,15 @@ class Listening:
 
     @property
     def heard(self) -> Heard:
-        """What the finished blocks give; louder sound that follows may still change it."""
+        """What the finished blocks give, as far as the loudest sound so far leaves them as they were encoded;
+        louder sound that follows may still change it."""
+        fresh = list(takewhile(lambda block: not block.stale(self._floor), self._blocks))
         marks = tuple(
             (self._name, number, block.version, row)
-            for number, block in enumerate(self._blocks)
+            for number, block in enumerate(fresh)
             for row in range(len(block.rows))
         )
-        rows = [block.rows for block in self._blocks]
+        rows = [block.rows for block in fresh]
         return Heard(torch.cat(rows) if rows else self._hearing.nothing, marks)
 
     @property
@@ -96,10 +102,16 @@ class Listening:
         while self._rest.shape[1] >= size:
             block, self._rest = self._rest[:, :size], self._rest[:, size:]
             self._blocks.append(_Block(block, self._encode(block, self._floor), self._floor))
+        self._refresh()
+
+    def _refresh(self) -> bool:
+        """Encode the first stale block again; False where there is none."""
         for each in self._blocks:
             if each.stale(self._floor):
                 each.rows, each.floor = self._encode(each.mel, self._floor), self._floor
                 each.version += 1
+                return True
+        return False
 
     def _encode(self, mel: torch.Tensor, floor: float) -> torch.Tensor:
         return self._hearing.encode((mel.clamp_min(floor) + 4) / 4)

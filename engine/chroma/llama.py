@@ -30,6 +30,11 @@ class KvPool:
         """Positions that one slot holds."""
         return self.keys.shape[2]
 
+    def copy(self, source: int, to: int, length: int) -> None:
+        """Copy the first positions of a slot to another."""
+        self.keys[:, to, :length] = self.keys[:, source, :length]
+        self.values[:, to, :length] = self.values[:, source, :length]
+
     def copy_prefix(self, slot: int, prefix: KvPool) -> None:
         """Write the one row of `prefix` to the start of a slot."""
         length = prefix.positions
@@ -160,9 +165,9 @@ class LlamaStack(nn.Module):
         Args:
             x: [rows, length, hidden] embeddings.
             pool: keys and values of all slots.
-            slots: [rows] int64, one slot a row, no slot twice.
+            slots: [rows] int64, one slot a row; none twice whose results matter.
             start: [rows] int64, position of each row's first embedding.
-            context: no row reaches this position (at least max(start) + length).
+            context: no row that matters reaches this position.
             rotary_lag: rotary positions stay this far behind the places in the pool, but not below 0.
 
         Returns:

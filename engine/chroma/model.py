@@ -66,6 +66,12 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
+def use_device(device: torch.device) -> None:
+    """Make a GPU this thread's own, which streams and graphs go by."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+
+
 def pick_dtype(name: str, device: torch.device) -> torch.dtype:
     """`auto` is bfloat16 on a GPU and float32 on a CPU.
 

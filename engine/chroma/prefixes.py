@@ -1,7 +1,8 @@
 """Which slot holds what: prompts that were read are kept until their slot is needed.
 
 A turn's prompt begins with all of the turn before it, so the slot that answered that one has read most of
-it already. No tensors of the model here: this is the bookkeeping, the pool holds the numbers.
+it already; and many conversations begin with the same instructions. No tensors of the model here: this is
+the bookkeeping, the pool holds the numbers.
 """
 
 from __future__ import annotations
@@ -28,6 +29,16 @@ def keys_of(ids: Sequence[int], audio_token: int, marks: Sequence[object]) -> np
     return keys
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A slot that is taken. The first `kept` tokens of its prompt need not be read: it holds them, once they
+    are copied from slot `source`, where that is given."""
+
+    slot: int
+    kept: int
+    source: int | None = None
+
+
 @dataclass(slots=True)
 class _Slot:
     keys: np.ndarray
@@ -47,10 +58,11 @@ class Prefixes:
         """Slots that can be taken."""
         return sum(not slot.busy for slot in self._slots)
 
-    def take(self, keys: np.ndarray) -> tuple[int, int]:
-        """Take the free slot that holds most of the beginning of `keys`; where none holds any of it, the one
-        that was let go longest ago. Returns it and how many tokens it holds of them, the last one never:
-        what comes after a prompt needs its last hidden state.
+    def take(self, keys: np.ndarray) -> Taken:
+        """Take a slot for a prompt: the free one that holds most of its beginning, if that is more than what
+        else it holds, which is lost; otherwise an empty one, or the one that was let go longest ago.
+
+        The last token is never among those that are kept: what comes after a prompt needs its hidden state.
 
         Raises:
             LookupError: no slot is free.
@@ -58,11 +70,17 @@ class Prefixes:
         free = [index for index, slot in enumerate(self._slots) if not slot.busy]
         if not free:
             raise LookupError("no slot is free")
-        shared = {index: _shared(self._slots[index].keys, keys[:-1]) for index in free}
-        best = max(free, key=lambda index: (shared[index], -self._slots[index].used))
-        slot = self._slots[best]
-        slot.busy, slot.keys = True, keys[: shared[best]]
-        return best, shared[best]
+        shared = [_shared(slot.keys, keys[:-1]) for slot in self._slots]
+        best = max(free, key=lambda index: shared[index])
+        if shared[best] > len(self._slots[best].keys) - shared[best]:
+            taken = Taken(best, shared[best])
+        else:
+            slot = min(free, key=lambda index: (len(self._slots[index].keys) > 0, self._slots[index].used))
+            # What a slot is known to hold stays as it is while it is busy: that may be copied too.
+            source = max(range(len(self._slots)), key=lambda index: shared[index])
+            taken = Taken(slot, shared[source], source if shared[source] and source != slot else None)
+        self._slots[taken.slot].busy, self._slots[taken.slot].keys = True, keys[: taken.kept]
+        return taken
 
     def let_go(self, index: int, keys: np.ndarray) -> None:
         """A slot is free again; it holds these tokens."""

@@ -24,7 +24,7 @@ class Readback:
         for here, there in zip(self._host, tensors, strict=True):
             here.copy_(there, non_blocking=True)
         self._event = torch.cuda.Event()
-        self._event.record()
+        self._event.record(torch.cuda.current_stream(tensors[0].device))
 
     @property
     def here(self) -> bool:

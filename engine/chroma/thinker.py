@@ -6,6 +6,7 @@ text and sound alike are 0, 1, 2, …: where the three sections of mRoPE agree, 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,6 +29,8 @@ from engine.chroma.speaker import Pair
 _HEAD = "thinker.lm_head.weight"
 _PREFIX = "thinker.model."
 _EMBEDDING = "embed_tokens.weight"
+_PREFILL = 1024
+"""Positions of a prompt that are read at once: the mask of all its heads grows with their square."""
 _SHORTEST_CONTEXT = 512
 """Positions of the smallest steps that are recorded; the next are four times as long, and so on."""
 LONGEST_CONTEXT = 8192
@@ -90,6 +93,7 @@ class LocalReasoner:
         self._spare = slots
         self._prefixes = Prefixes(slots)
         self._answers: dict[str, _Answer] = {}
+        self._unknown = itertools.count()
         self.graphs = graphs
         self._batches, self._contexts = rungs(batch), _contexts(self.context)
         self._written: dict[int, torch.Tensor] = {}
@@ -122,18 +126,13 @@ class LocalReasoner:
 
     @torch.inference_mode()
     def warm(self, prompt: ReasonerPrompt) -> None:
-        if len(prompt.ids) >= self.context or not self._prefixes.free:
-            return
-        answer = self._take(prompt)
-        self._read(answer)
-        self._prefixes.let_go(answer.slot, answer.keys)
+        if len(prompt.ids) < self.context and self._prefixes.free:
+            self._read_only(prompt)
 
     @torch.inference_mode()
     def weigh(self, prompt: ReasonerPrompt, one: Sequence[int], other: Sequence[int]) -> float:
         self._check_length(prompt)
-        answer = self._take(prompt)
-        logits = (self._head @ self._read(answer)).float()
-        self._prefixes.let_go(answer.slot, answer.keys)
+        logits = (self._head @ self._read_only(prompt)).float()
         weights = torch.stack([logits[list(tokens)].logsumexp(0) for tokens in (one, other)])
         return float(weights.softmax(0)[0])
 
@@ -142,17 +141,33 @@ class LocalReasoner:
 
     def _take(self, prompt: ReasonerPrompt) -> _Answer:
         sounds = 0 if prompt.sound is None else len(prompt.sound)
-        marks = prompt.marks or [object() for _ in range(sounds)]
+        marks = prompt.marks or [("unknown", next(self._unknown)) for _ in range(sounds)]
         keys = keys_of(prompt.ids, self._audio_token, marks)
-        slot, kept = self._prefixes.take(keys)
-        return _Answer(prompt, slot, keys, kept)
+        taken = self._prefixes.take(keys)
+        if taken.source is not None:
+            self._pool.copy(taken.source, taken.slot, taken.kept)
+        return _Answer(prompt, taken.slot, keys, taken.kept)
+
+    def _read_only(self, prompt: ReasonerPrompt) -> torch.Tensor:
+        """Read a prompt that is not answered here, and keep it. Returns the hidden state after it."""
+        answer = self._take(prompt)
+        held = answer.read
+        try:
+            hidden = self._read(answer)
+            held = answer.keys
+        finally:
+            self._prefixes.let_go(answer.slot, held)
+        return hidden
 
     def _read(self, answer: _Answer) -> torch.Tensor:
         """Read the rest of a prompt. Returns the hidden state [hidden] after its last token."""
-        inputs = self._inputs(answer.prompt)[answer.kept :]
-        start = torch.tensor([answer.kept], device=self._device)
+        inputs = self._inputs(answer.prompt)
         slot = torch.tensor([answer.slot], device=self._device)
-        return self._model(inputs[None], self._pool, slot, start, len(answer.keys))[0, -1]
+        for begin in range(answer.kept, len(inputs), _PREFILL):
+            some = inputs[begin : begin + _PREFILL]
+            start = torch.tensor([begin], device=self._device)
+            hidden = self._model(some[None], self._pool, slot, start, begin + len(some))[0, -1]
+        return hidden
 
     def _advance(self, answers: Sequence[_Answer]) -> torch.Tensor:
         """Read the last token of each. Returns the hidden states [rows, hidden] after it."""

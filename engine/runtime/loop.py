@@ -23,6 +23,8 @@ from engine.chroma.speaker import Frames, Pair, Sampling, Speaker, Speech, Spoke
 log = logging.getLogger(__name__)
 
 FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
+_FASTEST = 1.5
+"""Speed at which an answer may be played: the gateway stretches sound after the engine."""
 Reason = Literal["completed", "length", "cancelled", "failed"]
 
 
@@ -48,7 +50,7 @@ class Listener(Protocol):
         ...
 
     def begun(self, kept: int) -> None:
-        """It has its slot. So many of its prompt's tokens were read for an earlier one."""
+        """It has its slot. So many of its prompt's tokens had been read before."""
         ...
 
     def spoken(self, spoken: Spoken) -> None: ...
@@ -84,7 +86,7 @@ class _Answer:
 
     def ahead(self, now: float) -> float:
         """Seconds of sound that have left and cannot have been heard yet."""
-        heard = 0.0 if self.heard_from is None else now - self.heard_from
+        heard = 0.0 if self.heard_from is None else _FASTEST * (now - self.heard_from)
         return self.frames * FRAME_SECONDS - heard
 
     @property
@@ -160,6 +162,7 @@ class FrameLoop:
         """One word and one frame for each answer that can make one. Returns for how many seconds there is
         nothing to do, unless something new comes."""
         self._admit()
+        self._collect()
         thought = self._think()
         rest = self._speak()
         return 0.0 if thought else rest
@@ -176,6 +179,8 @@ class FrameLoop:
                     answer.speech = self._speaker.begin(slot, job.voice, job.sampling)
             except EngineError as error:
                 self._end(answer, "failed", error)
+            except Exception as error:
+                self._break([answer], "the engine", error)
 
     def _think(self) -> bool:
         """False where nobody wants a word."""
@@ -223,18 +228,23 @@ class FrameLoop:
         """Returns for how many seconds nobody needs a frame."""
         ready: list[tuple[_Answer, Speech]] = []
         waits: list[float] = []
-        now, alone = self._clock(), len(self._answers) + len(self._waiting) == 1
+        now = self._clock()
+        # Whoever waits for a slot is served soonest by answers that end.
+        crowded = len(self._answers) > 1 and not self._waiting
         for answer in list(self._answers.values()):
             speech = answer.speech
             if speech is None or not speech.ready:
                 continue
-            if not alone and answer.ahead(now) > self._ahead:
-                waits.append(answer.ahead(now) - self._ahead)
+            if crowded and answer.ahead(now) > self._ahead:
+                waits.append((answer.ahead(now) - self._ahead) / _FASTEST)
             elif self._speaker.fits(speech):
                 ready.append((answer, speech))
             else:
+                # Its last frame may be under way.
+                self._collect(wait=True)
                 self._end(answer, "length")
         before, self._under_way = self._under_way, None
+        ready = [(answer, speech) for answer, speech in ready if answer.speech is speech]
         if ready:
             try:
                 frames = self._speaker.step([speech for _, speech in ready])
@@ -245,10 +255,14 @@ class FrameLoop:
         # The device works on this turn's frames while the host hands out those of the turn before.
         if before is not None:
             self._hand_out(before)
-        if self._under_way is not None and self._under_way.frames.here:
-            done, self._under_way = self._under_way, None
-            self._hand_out(done)
+        self._collect()
         return 0.0 if ready or before is not None or not waits else min(waits)
+
+    def _collect(self, *, wait: bool = False) -> None:
+        """Hand out what the device has made; `wait`: what it is making."""
+        if self._under_way is not None and (wait or self._under_way.frames.here):
+            made, self._under_way = self._under_way, None
+            self._hand_out(made)
 
     def _hand_out(self, made: _UnderWay) -> None:
         try:

@@ -239,7 +239,7 @@ def test_when_everybody_is_ahead_the_loop_rests_until_somebody_is_not():
         loop.submit(job(f"99-{name}"), answer)
     rests = [loop.turn() for _ in range(20)]
     assert not any(rests[:6])
-    assert rests[-1] == pytest.approx(6 * 0.08 - 0.4)
+    assert rests[-1] == pytest.approx((6 * 0.08 - 0.4) / 1.5)
     made = len(speaker.batches)
     clock.now += rests[-1] + 0.001
     assert loop.turn() == 0

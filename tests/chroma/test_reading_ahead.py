@@ -124,3 +124,47 @@ def test_golden_answers_are_the_same_after_what_came_before_them(chroma, cases):
     assert second.kept == len(job.prompt.ids) - 1
     for played in (first, second):
         assert not any(parity.mismatches(chroma, cases["short"], played).values())
+
+
+def test_sound_without_marks_is_never_taken_for_another(chroma, cases):
+    job = parity.job(chroma, "first", cases["short"])
+    assert not job.prompt.marks
+    (first,) = parity.play(chroma, [job])
+    (second,) = parity.play(chroma, [replace(job, id="second")])
+    assert max(first.kept, second.kept) < len(job.prompt.ids) - len(job.prompt.sound)
+
+
+def test_a_prompt_that_breaks_gives_its_slot_back(chroma, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("out of memory")
+
+    free = chroma.reasoner._prefixes.free
+    with monkeypatch.context() as patched:
+        patched.setattr(chroma.reasoner, "_read", broken)
+        for work in (chroma.reasoner.warm, lambda prompt: chroma.reasoner.weigh(prompt, [1], [2])):
+            with pytest.raises(RuntimeError):
+                work(ReasonerPrompt([1, 2, 3], None, 0))
+    assert chroma.reasoner._prefixes.free == free
+
+
+def test_a_long_prompt_is_read_in_parts(chroma, monkeypatch):
+    prompt = ReasonerPrompt([1 + index % 50 for index in range(100)], None, 0)
+    whole = chroma.reasoner.weigh(prompt, [1, 2], [3, 4])
+    monkeypatch.setattr("engine.chroma.thinker._PREFILL", 7)
+    again = replace(prompt, ids=[2, *prompt.ids])
+    chroma.reasoner.warm(again)
+    parts = chroma.reasoner.weigh(replace(prompt, ids=prompt.ids), [1, 2], [3, 4])
+    assert parts == pytest.approx(whole, rel=1e-4)
+
+
+def test_a_message_that_is_deleted_meanwhile_is_not_heard_anew():
+    async def work(engine):
+        said = Message("user", (Audio("old", sound(1.0)),))
+        before = replace(BEFORE, messages=(*BEFORE.messages, said))
+        await engine.listen(Audio("s", PCM[:9_600]), before)
+        await engine.forget(["old"])
+        await engine.listen(Audio("s", PCM[9_600:]))
+        _, finished = await answer(engine, whole("r"))
+        return finished.reason, set(engine._ears._heard)
+
+    assert run(work) == ("length", {"s"})
