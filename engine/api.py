@@ -267,6 +267,15 @@ class Engine(abc.ABC):
         Raises EngineError (`no_turn_model` where the engine cannot judge at all)."""
         raise EngineError("no_turn_model", f"{self.model} cannot tell whether a turn is over")
 
+    async def listen(self, audio: Audio, before: Request | None = None) -> None:
+        """More of a sound that is still being spoken: `audio.pcm` is what came since the last call of its id.
+
+        The whole may follow in a request, under this id; where it does not, `forget` is called. With the
+        first of it comes `before`: the request without this sound, which ends it. An engine may hear
+        and read ahead, or do nothing.
+        """
+        return None
+
     @abc.abstractmethod
     async def forget(self, audio_ids: Sequence[str]) -> None:
         """These ids of sounds and references will not be asked for again; what was kept for them can go."""

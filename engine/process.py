@@ -24,7 +24,18 @@ from engine.api import (
 )
 from engine.child import Child
 from engine.settings import EngineSettings
-from engine.wire import Answered, AskTurn, AskVoices, Cancel, Forget, Refused, Respond, TurnOver, Voices
+from engine.wire import (
+    Answered,
+    AskTurn,
+    AskVoices,
+    Cancel,
+    Forget,
+    Listen,
+    Refused,
+    Respond,
+    TurnOver,
+    Voices,
+)
 
 log = logging.getLogger(__name__)
 Sound = TypeVar("Sound", Audio, Reference)
@@ -47,6 +58,8 @@ class ProcessEngine(Engine):
         self._child: Child | None = None
         self._held: set[str] = set()
         """Ids of the sounds that this child has been sent and has not been told to forget."""
+        self._arriving: dict[str, int] = {}
+        """Bytes that this child has been sent of sounds that are still being spoken."""
         self._up = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._why_down = EngineError("engine_closed", "the engine is not open")
@@ -89,7 +102,7 @@ class ProcessEngine(Engine):
         key = next(self._keys)
         answer = self._answers[key] = _Answer(key, request.id)
         # Never waits: the child reads at once, so at most one conversation is buffered here.
-        self._child.send(Respond(key, self._stripped(request)))
+        self._child.send(Respond(key, self._stripped(self._child, request)))
         return self._stream(answer)
 
     async def cancel(self, request_id: str) -> None:
@@ -97,10 +110,19 @@ class ProcessEngine(Engine):
         if answer is not None and self._child is not None:
             self._child.send(Cancel(answer.key))
 
+    async def listen(self, audio: Audio, before: Request | None = None) -> None:
+        # A child that died knows nothing of what came before: the request brings it the whole.
+        if self._child is None or (before is None and audio.id not in self._arriving):
+            return
+        self._arriving[audio.id] = self._arriving.get(audio.id, 0) + len(audio.pcm)
+        self._child.send(Listen(audio, self._stripped(self._child, before) if before else None))
+
     async def forget(self, audio_ids: Sequence[str]) -> None:
-        known = self._held.intersection(audio_ids)
+        known = (self._held | self._arriving.keys()).intersection(audio_ids)
         if known and self._child is not None:
             self._held -= known
+            for audio_id in known:
+                self._arriving.pop(audio_id, None)
             self._child.send(Forget(tuple(known)))
 
     async def voices(self) -> list[Voice]:
@@ -138,14 +160,19 @@ class ProcessEngine(Engine):
     def _find(self, request_id: str) -> _Answer | None:
         return next((answer for answer in self._answers.values() if answer.id == request_id), None)
 
-    def _stripped(self, request: Request) -> Request:
+    def _stripped(self, child: Child, request: Request) -> Request:
         """The request without the sound that the child holds already."""
 
         def sent(sound: Sound) -> Sound:
             if sound.id in self._held:
                 return replace(sound, pcm=b"")
             self._held.add(sound.id)
-            return sound
+            arrived = self._arriving.pop(sound.id, 0)
+            if arrived > len(sound.pcm):
+                # It ended before what was heard of it: the child hears it anew.
+                child.send(Forget((sound.id,)))
+                arrived = 0
+            return replace(sound, pcm=sound.pcm[arrived:])
 
         def light(part: Part) -> Part:
             return sent(part) if isinstance(part, Audio) else part
@@ -160,7 +187,7 @@ class ProcessEngine(Engine):
 
     def _adopt(self, child: Child) -> None:
         self._child = child
-        self._held = set()
+        self._held, self._arriving = set(), {}
         self.model = child.model
         self._up.set()
 

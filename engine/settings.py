@@ -28,6 +28,8 @@ class EngineSettings:
     temperature: float = 0.9
     top_k: int = 50
     context: int | None = None
-    """Most tokens of a conversation and its answer; None is what the model holds."""
+    """Most tokens of a conversation and its answer; None is what the model holds, but no more than 8192."""
+    cuda_graphs: bool = True
+    """Record the steps of a GPU at start-up; without, each of their kernels is launched by itself."""
     in_process: bool = False
     """True runs the engine in the gateway's own process (tests, tiny models)."""

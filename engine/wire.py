@@ -21,7 +21,7 @@ _LENGTH = struct.Struct(">Q")
 @dataclass(frozen=True, slots=True)
 class Respond:
     """To the child: start an answer. The sound of an `Audio` or a `Reference` is empty where the child holds
-    that id already."""
+    that id already; of one that it was sent by `Listen` it is the rest."""
 
     key: int
     request: Request
@@ -32,6 +32,14 @@ class Cancel:
     """To the child: end the answer `key`."""
 
     key: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """To the child: more of a sound that is still being spoken."""
+
+    audio: Audio
+    before: Request | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +104,7 @@ class TurnOver:
     probability: float
 
 
-ToChild = EngineSettings | Respond | Cancel | Forget | AskVoices | AskTurn
+ToChild = EngineSettings | Respond | Cancel | Listen | Forget | AskVoices | AskTurn
 """The settings are the first message of all, and come once."""
 
 FromChild = Ready | Refused | Answered | Voices | TurnOver

@@ -26,6 +26,7 @@ from engine.wire import (
     Cancel,
     Forget,
     FromChild,
+    Listen,
     Ready,
     Refused,
     Respond,
@@ -45,6 +46,8 @@ class Worker:
         self._engine = engine
         self._writer = writer
         self._sounds: dict[str, bytes] = {}
+        self._arriving: dict[str, bytearray] = {}
+        """Sounds that are still being spoken, as far as they came."""
         self._ids: dict[int, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -66,9 +69,13 @@ class Worker:
                 case Cancel(key):
                     if key in self._ids:
                         await self._engine.cancel(self._ids[key])
+                case Listen(audio, before):
+                    self._arriving.setdefault(audio.id, bytearray()).extend(audio.pcm)
+                    await self._engine.listen(audio, self._complete(before) if before else None)
                 case Forget(audio_ids):
                     for audio_id in audio_ids:
                         self._sounds.pop(audio_id, None)
+                        self._arriving.pop(audio_id, None)
                     await self._engine.forget(audio_ids)
                 case AskVoices(call):
                     self._start(self._reply(call, self._voices(call)))
@@ -94,7 +101,8 @@ class Worker:
     def _kept(self, part: Part) -> Part:
         if not isinstance(part, Audio):
             return part
-        return Audio(part.id, self._sounds.setdefault(part.id, part.pcm))
+        arrived = bytes(self._arriving.pop(part.id, b""))
+        return Audio(part.id, self._sounds.setdefault(part.id, arrived + part.pcm))
 
     async def _answer(self, key: int, events: AsyncIterator[Event]) -> None:
         try:

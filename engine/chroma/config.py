@@ -24,7 +24,7 @@ class RopeConfig:
 
 @dataclass(frozen=True, slots=True)
 class StackConfig:
-    """One Llama stack (the Backbone or the Decoder)."""
+    """One Llama stack (the Backbone, the Decoder or the Reasoner's language model)."""
 
     layers: int
     hidden: int
@@ -42,6 +42,7 @@ class StackConfig:
 class ChromaConfig:
     """A Chroma checkpoint. `thinker` and `codec` stay dictionaries: transformers builds from them."""
 
+    reasoner: StackConfig
     backbone: StackConfig
     decoder: StackConfig
     thinker: dict[str, Any]
@@ -103,6 +104,13 @@ def _stack(config: dict[str, Any]) -> StackConfig:
     )
 
 
+def _reasoner(config: dict[str, Any]) -> StackConfig:
+    """Raises EngineError `checkpoint_unsupported` for what the published model does not use."""
+    if config.get("use_sliding_window"):
+        raise EngineError("checkpoint_unsupported", "config.json asks for a Reasoner with a sliding window")
+    return _stack({"rms_norm_eps": 1e-6, "max_position_embeddings": 32_768, "rope_theta": 1e6, **config})
+
+
 def read_config(folder: Path) -> ChromaConfig:
     """Read `config.json` of a checkpoint folder.
 
@@ -124,6 +132,7 @@ def read_config(folder: Path) -> ChromaConfig:
         )
     try:
         return ChromaConfig(
+            reasoner=_reasoner(raw["thinker_config"]["text_config"]),
             backbone=_stack(raw["backbone_config"]),
             decoder=_stack(raw["decoder_config"]),
             thinker=raw["thinker_config"],

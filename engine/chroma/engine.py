@@ -26,8 +26,9 @@ from engine.api import (
     Voice,
 )
 from engine.chroma.checkpoint import locate
+from engine.chroma.ears import Ears
 from engine.chroma.llama import KvPool
-from engine.chroma.model import ChromaModel, load_model, pick_device, pick_dtype
+from engine.chroma.model import ChromaModel, load_model, pick_device, pick_dtype, pick_recorder, use_device
 from engine.chroma.narrator import Emit, Narrator
 from engine.chroma.reasoner import ReasonerPrompt
 from engine.chroma.speaker import Sampling
@@ -72,16 +73,19 @@ class ChromaEngine(Engine):
     def _load(self) -> None:
         settings = self._settings
         device = pick_device(settings.device)
+        use_device(device)
         self._chroma: ChromaModel = load_model(
             locate(settings.model, settings.revision),
             slots=settings.slots,
             top_k=settings.top_k,
             device=device,
             dtype=pick_dtype(settings.dtype, device),
+            context=settings.context,
+            recorder=pick_recorder(device, cuda_graphs=settings.cuda_graphs),
         )
         self._loop = FrameLoop(self._chroma.reasoner, self._chroma.speaker)
         self._prompts = VoicePrompts(self._chroma)
-        self._sounds: dict[str, torch.Tensor] = {}
+        self._ears = Ears(self._chroma)
         # Encoding the default voice now means that a broken one is found at start-up, not in a call.
         self._prompts.get(self._voice(None))
 
@@ -148,13 +152,24 @@ class ChromaEngine(Engine):
             self._cancelled.add(request_id)
         self._commands.put(lambda: self._loop.cancel(request_id))
 
+    async def listen(self, audio: Audio, before: Request | None = None) -> None:
+        def hear() -> None:
+            try:
+                self._ears.hear_more(audio, before)
+            except Exception:
+                # Nothing is lost: the request brings the whole sound.
+                log.exception("sound %s could not be heard ahead", audio.id)
+                self._ears.forget(audio.id)
+
+        self._commands.put(hear)
+
     async def forget(self, audio_ids: Sequence[str]) -> None:
         held = frozenset[str]().union(*self._running.values())
         self._forgotten = (self._forgotten | frozenset(audio_ids)) & held
 
         def drop() -> None:
             for audio_id in audio_ids:
-                self._sounds.pop(audio_id, None)
+                self._ears.forget(audio_id)
                 self._prompts.forget(audio_id)
 
         self._commands.put(drop)
@@ -194,12 +209,16 @@ class ChromaEngine(Engine):
 
     def _run(self) -> None:
         """The engine's thread: commands between turns, so that a cancel takes effect within one frame."""
+        use_device(self._chroma.speaker.device)
+        rest = 0.0
         while True:
             try:
-                command = self._commands.get(block=not self._loop.busy)
+                busy = self._loop.busy
+                command = self._commands.get(block=not busy or rest > 0, timeout=rest if busy else None)
             except queue.Empty:
-                self._loop.turn()
+                rest = self._loop.turn()
                 continue
+            rest = 0.0
             if command is None:
                 self._loop.fail_all(EngineError("engine_closed", "the engine was closed"))
                 return
@@ -223,17 +242,17 @@ class ChromaEngine(Engine):
             self._loop.submit(job, narrator)
         finally:
             for audio_id in self._forgotten.intersection(sound.id for sound in request.sounds()):
-                self._sounds.pop(audio_id, None)
+                self._ears.forget(audio_id)
 
     def _job(self, request: Request, voice: StoredVoice | Reference | None) -> tuple[Job, int]:
         """The job of a request, and how many of its messages the model is not shown."""
         settings, chroma = self._settings, self._chroma
-        sounds = {sound.id: self._hear(sound) for sound in request.sounds()}
+        sounds = {sound.id: self._ears.hear(sound) for sound in request.sounds()}
 
         def ids_of(messages: Sequence[Message]) -> list[int]:
-            return chroma.prompt(messages, lambda sound: len(sounds[sound.id]), request.tools)
+            return chroma.prompt(messages, lambda sound: len(sounds[sound.id].rows), request.tools)
 
-        context = min(settings.context or chroma.reasoner.context, chroma.reasoner.context)
+        context = chroma.reasoner.context
         # Room for the answer: what it may take, or as much as an answer commonly does.
         room = context - min(request.max_tokens or _COMMON_ANSWER, context // 4)
         fitted = fit(request.messages, request.truncation, room, lambda part: len(ids_of(part)))
@@ -247,9 +266,10 @@ class ChromaEngine(Engine):
             forced = [*chroma.prompt.plain(request.say), chroma.config.im_end]
         prompt = ReasonerPrompt(
             ids_of(fitted.messages),
-            torch.cat(heard) if heard else None,
+            torch.cat([each.rows for each in heard]) if heard else None,
             chroma.config.im_end,
             tuple(forced),
+            tuple(mark for each in heard for mark in each.marks),
         )
         job = Job(
             id=request.id,
@@ -276,11 +296,6 @@ class ChromaEngine(Engine):
 
     def _first_tokens(self, words: Sequence[str]) -> list[int]:
         return sorted({self._chroma.prompt.markup(word)[0] for word in words})
-
-    def _hear(self, sound: Audio) -> torch.Tensor:
-        if sound.id not in self._sounds:
-            self._sounds[sound.id] = self._chroma.hearing.hear_pcm(sound.pcm)
-        return self._sounds[sound.id]
 
 
 async def _only(event: Event) -> AsyncIterator[Event]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,16 @@ from engine.api import SAMPLE_RATE
 from engine.chroma.checkpoint import Checkpoint
 from engine.chroma.modules import load_pretrained
 
-_SHORTEST = 0.1
+SHORTEST = 0.1
 """Seconds: shorter sound is padded with silence, as the tower needs a few mel frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What is heard of a sound: embeddings [n, hidden], and a mark for each that names this very row."""
+
+    rows: torch.Tensor
+    marks: tuple[object, ...]
 
 
 def embedding_count(mel_frames: int) -> int:
@@ -31,7 +40,7 @@ def log_mel(extractor: WhisperFeatureExtractor, sound: np.ndarray) -> torch.Tens
     end; one window of them is all that those frames can reach.
     """
     rate = extractor.sampling_rate
-    samples = max(len(sound), int(_SHORTEST * rate))
+    samples = max(len(sound), int(SHORTEST * rate))
     padded = np.pad(sound, (0, samples - len(sound) + extractor.n_fft))
     mel = extractor(padded, sampling_rate=rate, padding=False, truncation=False, return_tensors="pt")
     return mel.input_features[0, :, : samples // extractor.hop_length]
@@ -48,7 +57,11 @@ class Hearing:
         dtype: torch.dtype,
         device: torch.device,
     ) -> None:
-        self._mel = _feature_extractor(checkpoint.folder, thinker.audio_config.num_mel_bins)
+        self.extractor = _feature_extractor(checkpoint.folder, thinker.audio_config.num_mel_bins)
+        self.block = 2 * thinker.audio_config.n_window
+        """Mel frames that the tower attends within: one block does not hear the next."""
+        self.nothing = torch.empty(0, thinker.audio_config.output_dim, dtype=dtype, device=device)
+        """What is heard of no sound at all."""
         self._tower = load_pretrained(
             Qwen2_5OmniAudioEncoder, thinker.audio_config, checkpoint, "thinker.audio_tower.", dtype, device
         )
@@ -57,12 +70,15 @@ class Hearing:
     def hear_pcm(self, pcm: bytes) -> torch.Tensor:
         """PCM16 mono at 24 kHz to embeddings [n, hidden]."""
         sound = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / 32768
-        return self.hear(soxr.resample(sound, SAMPLE_RATE, self._mel.sampling_rate))
+        return self.hear(soxr.resample(sound, SAMPLE_RATE, self.extractor.sampling_rate))
 
-    @torch.inference_mode()
     def hear(self, sound: np.ndarray) -> torch.Tensor:
         """float32 [samples] mono at the extractor's rate (16 kHz) to embeddings [n, hidden]."""
-        mel = log_mel(self._mel, sound)
+        return self.encode(log_mel(self.extractor, sound))
+
+    @torch.inference_mode()
+    def encode(self, mel: torch.Tensor) -> torch.Tensor:
+        """Log-mel [bins, frames] to embeddings [n, hidden]."""
         length = torch.tensor([mel.shape[1]], device=self._device)
         heard = self._tower(mel.to(self._device, self._dtype), feature_lens=length)
         return heard.last_hidden_state

@@ -1,4 +1,4 @@
-"""The Llama stack of Backbone and Decoder, over keys and values that are kept per slot.
+"""The Llama stack of Reasoner, Backbone and Decoder, over keys and values that are kept per slot.
 
 One forward serves every shape that occurs: the voice prompt (one row, many positions), a frame (rows of
 1 to 3 positions, each at a place of its own) and the Decoder's steps. Maths as in transformers'
@@ -30,6 +30,11 @@ class KvPool:
         """Positions that one slot holds."""
         return self.keys.shape[2]
 
+    def copy(self, source: int, to: int, length: int) -> None:
+        """Copy the first positions of a slot to another."""
+        self.keys[:, to, :length] = self.keys[:, source, :length]
+        self.values[:, to, :length] = self.values[:, source, :length]
+
     def copy_prefix(self, slot: int, prefix: KvPool) -> None:
         """Write the one row of `prefix` to the start of a slot."""
         length = prefix.positions
@@ -52,12 +57,12 @@ class RmsNorm(nn.Module):
 
 
 class _Attention(nn.Module):
-    def __init__(self, config: StackConfig) -> None:
+    def __init__(self, config: StackConfig, bias: bool) -> None:
         super().__init__()
         self.heads, self.kv_heads, self.head_dim = config.heads, config.kv_heads, config.head_dim
-        self.q_proj = nn.Linear(config.hidden, config.heads * config.head_dim, bias=False)
-        self.k_proj = nn.Linear(config.hidden, config.kv_heads * config.head_dim, bias=False)
-        self.v_proj = nn.Linear(config.hidden, config.kv_heads * config.head_dim, bias=False)
+        self.q_proj = nn.Linear(config.hidden, config.heads * config.head_dim, bias=bias)
+        self.k_proj = nn.Linear(config.hidden, config.kv_heads * config.head_dim, bias=bias)
+        self.v_proj = nn.Linear(config.hidden, config.kv_heads * config.head_dim, bias=bias)
         self.o_proj = nn.Linear(config.heads * config.head_dim, config.hidden, bias=False)
 
     def forward(
@@ -72,10 +77,17 @@ class _Attention(nn.Module):
         values[place.slots[:, None], place.positions] = v
         k = keys[:, : place.context].index_select(0, place.slots).transpose(1, 2)
         v = values[:, : place.context].index_select(0, place.slots).transpose(1, 2)
+        # The heads that share keys stand as more queries of one head: no key is read or copied twice.
+        group = self.heads // self.kv_heads
+        q = q.view(rows, length, self.kv_heads, group, self.head_dim).permute(0, 2, 3, 1, 4)
         out = F.scaled_dot_product_attention(
-            q.transpose(1, 2), k, v, attn_mask=place.mask, enable_gqa=self.heads != self.kv_heads
+            q.reshape(rows, self.kv_heads, group * length, self.head_dim),
+            k,
+            v,
+            attn_mask=place.mask.expand(-1, group, -1, -1).reshape(rows, 1, group * length, -1),
         )
-        return self.o_proj(out.transpose(1, 2).reshape(rows, length, -1))
+        out = out.view(rows, self.kv_heads, group, length, self.head_dim).permute(0, 3, 1, 2, 4)
+        return self.o_proj(out.reshape(rows, length, -1))
 
 
 class _Mlp(nn.Module):
@@ -90,9 +102,9 @@ class _Mlp(nn.Module):
 
 
 class _Layer(nn.Module):
-    def __init__(self, config: StackConfig) -> None:
+    def __init__(self, config: StackConfig, bias: bool) -> None:
         super().__init__()
-        self.self_attn = _Attention(config)
+        self.self_attn = _Attention(config, bias)
         self.mlp = _Mlp(config)
         self.input_layernorm = RmsNorm(config.hidden, config.eps)
         self.post_attention_layernorm = RmsNorm(config.hidden, config.eps)
@@ -120,15 +132,15 @@ class _Place:
 
 
 class LlamaStack(nn.Module):
-    """Layers and final norm. Parameter names are those of the checkpoint's `*.model.`."""
+    """Layers and final norm. Parameter names are those of the checkpoint's `*.model.`. `bias`: of q, k, v."""
 
     cos: torch.Tensor
     sin: torch.Tensor
 
-    def __init__(self, config: StackConfig) -> None:
+    def __init__(self, config: StackConfig, *, bias: bool = False) -> None:
         super().__init__()
         self.config = config
-        self.layers = nn.ModuleList(_Layer(config) for _ in range(config.layers))
+        self.layers = nn.ModuleList(_Layer(config, bias) for _ in range(config.layers))
         self.norm = RmsNorm(config.hidden, config.eps)
 
     def place_tables(self, positions: int, dtype: torch.dtype, device: torch.device) -> None:
@@ -153,9 +165,9 @@ class LlamaStack(nn.Module):
         Args:
             x: [rows, length, hidden] embeddings.
             pool: keys and values of all slots.
-            slots: [rows] int64, one slot a row, no slot twice.
+            slots: [rows] int64, one slot a row; none twice whose results matter.
             start: [rows] int64, position of each row's first embedding.
-            context: no row reaches this position (at least max(start) + length).
+            context: no row that matters reaches this position.
             rotary_lag: rotary positions stay this far behind the places in the pool, but not below 0.
 
         Returns:

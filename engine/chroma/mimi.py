@@ -76,7 +76,7 @@ class MimiStream:
 
         Args:
             codes: int64 [rows, codebooks]; a code beyond the codebook is taken as its last entry.
-            slots: int64 [rows], no slot twice.
+            slots: int64 [rows]; none twice whose results matter.
 
         Returns:
             float32 [rows, samples_per_frame].

@@ -12,11 +12,13 @@ from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import Qwen2_5O
 from engine.api import EngineError
 from engine.chroma.checkpoint import Checkpoint
 from engine.chroma.config import ChromaConfig, read_config
+from engine.chroma.graphs import CudaRecorder, Graphs, Recorder
 from engine.chroma.hearing import Hearing
 from engine.chroma.llama import KvPool
-from engine.chroma.reasoner import Reasoner, TransformersReasoner
+from engine.chroma.reasoner import Reasoner
 from engine.chroma.speaker import Speaker
 from engine.chroma.text import ChatPrompt, load_tokenizer
+from engine.chroma.thinker import LocalReasoner
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,12 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
+def use_device(device: torch.device) -> None:
+    """Make a GPU this thread's own, which streams and graphs go by."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+
+
 def pick_dtype(name: str, device: torch.device) -> torch.dtype:
     """`auto` is bfloat16 on a GPU and float32 on a CPU.
 
@@ -78,10 +86,26 @@ def pick_dtype(name: str, device: torch.device) -> torch.dtype:
     return dtype
 
 
+def pick_recorder(device: torch.device, *, cuda_graphs: bool) -> Recorder | None:
+    """CUDA graphs where there is a GPU and they are wanted."""
+    return CudaRecorder(device) if cuda_graphs and device.type == "cuda" else None
+
+
 def load_model(
-    folder: Path, *, slots: int, top_k: int, device: torch.device, dtype: torch.dtype
+    folder: Path,
+    *,
+    slots: int,
+    top_k: int,
+    device: torch.device,
+    dtype: torch.dtype,
+    context: int | None = None,
+    recorder: Recorder | None = None,
 ) -> ChromaModel:
     """Load every part of a checkpoint folder.
+
+    Args:
+        recorder: makes graphs of the steps; without, they run as they are (see `pick_recorder`).
+        slots: answers at once; twice as many prompts are kept, so that a turn finds the one before it.
 
     Raises:
         EngineError: the folder does not hold a whole Chroma checkpoint.
@@ -96,6 +120,23 @@ def load_model(
         tokenizer=tokenizer,
         prompt=ChatPrompt(tokenizer, config.audio_token),
         hearing=Hearing(thinker, checkpoint, dtype=dtype, device=device),
-        reasoner=TransformersReasoner(config, thinker, checkpoint, dtype=dtype, device=device),
-        speaker=Speaker(config, checkpoint, slots=slots, top_k=top_k, dtype=dtype, device=device),
+        reasoner=LocalReasoner(
+            config,
+            checkpoint,
+            slots=2 * slots,
+            batch=slots,
+            context=context,
+            dtype=dtype,
+            device=device,
+            graphs=Graphs(recorder),
+        ),
+        speaker=Speaker(
+            config,
+            checkpoint,
+            slots=slots,
+            top_k=top_k,
+            dtype=dtype,
+            device=device,
+            graphs=Graphs(recorder),
+        ),
     )

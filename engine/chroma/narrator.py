@@ -28,8 +28,10 @@ class Narrator:
         self._calls = calls
         self._words = Words(chroma.tokenizer)
         self._im_end = job.prompt.im_end
-        self._audio_in = job.prompt.ids.count(chroma.config.audio_token)
-        self._text_in = len(job.prompt.ids) - self._audio_in
+        self._prompt = job.prompt.ids
+        self._audio_in = self._prompt.count(chroma.config.audio_token)
+        self._text_in = len(self._prompt) - self._audio_in
+        self._cached_audio = self._cached_text = 0
         self._tokens = 0
         self._told = 0
         self._frames = 0
@@ -42,9 +44,15 @@ class Narrator:
         return Usage(
             input_text_tokens=self._text_in,
             input_audio_tokens=self._audio_in,
+            cached_text_tokens=self._cached_text,
+            cached_audio_tokens=self._cached_audio,
             output_text_tokens=self._tokens,
             output_audio_tokens=self._frames,
         )
+
+    def begun(self, kept: int) -> None:
+        self._cached_audio = self._prompt[:kept].count(self._chroma.config.audio_token)
+        self._cached_text = kept - self._cached_audio
 
     def thought(self, thought: Thought) -> Said:
         self._tokens += 1

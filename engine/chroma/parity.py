@@ -35,6 +35,7 @@ class Answer:
     hidden: list[torch.Tensor] = field(default_factory=list)
     codes: list[tuple[int, ...]] = field(default_factory=list)
     pcm: bytearray = field(default_factory=bytearray)
+    kept: int = 0
     reason: Reason | None = None
     error: EngineError | None = None
 
@@ -42,6 +43,9 @@ class Answer:
         self.tokens.append(thought.token)
         self.hidden.append(thought.pair.rows[0])
         return Said((thought.pair,))
+
+    def begun(self, kept: int) -> None:
+        self.kept = kept
 
     def spoken(self, spoken: Spoken) -> None:
         self.codes.append(spoken.codes)
@@ -116,7 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m engine.chroma.parity", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="DIR", help="a checkpoint with .npz cases beside it")
-    parser.add_argument("--reasoner", choices=["transformers"], default="transformers")
+    parser.add_argument("--reasoner", choices=["local"], default="local")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32")
     options = parser.parse_args(arguments)

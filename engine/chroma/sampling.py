@@ -78,7 +78,7 @@ def choose(logits: torch.Tensor, draw: Draw, codebook: int) -> torch.Tensor:
     # Rounding may have it that something came before the likeliest, or that what comes before the last
     # reaches 1: neither leaves out a code.
     out = (likelihood.cumsum(-1) - likelihood >= top_p) & (top_p < 1)
-    out[:, 0] = False
+    out[:, 0].fill_(False)
     scores = (scaled + draw.gumbel[codebook, :, : values.shape[-1]]).masked_fill(out, float("-inf"))
     picked = codes.gather(-1, scores.argmax(-1, keepdim=True)).squeeze(-1)
     return torch.where(draw.temperature > 0, picked, greedy)

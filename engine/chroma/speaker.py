@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 
 from engine.chroma.checkpoint import Checkpoint
 from engine.chroma.config import ChromaConfig
-from engine.chroma.frames import FrameModel
+from engine.chroma.frame_step import FrameInputs, FrameStep
+from engine.chroma.frames import LONGEST_STEP
+from engine.chroma.graphs import Graphs, fit, rungs
 from engine.chroma.llama import KvPool
-from engine.chroma.mimi import MimiStream, load_mimi
-from engine.chroma.sampling import draw
+from engine.chroma.readback import Readback, send
 from engine.chroma.schedule import Schedule, ends_answer
+
+_SHORTEST_CONTEXT = 256
+"""Backbone positions of the smallest steps that are recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +67,33 @@ class Spoken:
     over: bool
 
 
+class Frames:
+    """One frame of some speeches, under way on the device."""
+
+    def __init__(self, readback: Readback, rows: int, eos: int) -> None:
+        self._readback, self._rows, self._eos = readback, rows, eos
+
+    @property
+    def here(self) -> bool:
+        """`result` does not wait."""
+        return self._readback.here
+
+    def result(self) -> list[Spoken]:
+        """The frames, in the order of the speeches; waits until they are made."""
+        codes, sound = self._readback.result()
+        spoken = []
+        for frame, samples in zip(codes[: self._rows].tolist(), sound[: self._rows].numpy(), strict=True):
+            over = ends_answer(frame, self._eos)
+            spoken.append(Spoken(tuple(frame), b"" if over else samples.tobytes(), over))
+        return spoken
+
+
 class Speaker:
-    """Backbone, Decoder and Mimi over a fixed number of slots."""
+    """Backbone, Decoder and Mimi over a fixed number of slots.
+
+    With graphs on, a step is padded to a size that was recorded; what the padding writes goes to a slot of
+    its own, beyond the others.
+    """
 
     def __init__(
         self,
@@ -74,20 +104,24 @@ class Speaker:
         top_k: int,
         dtype: torch.dtype,
         device: torch.device,
+        graphs: Graphs,
     ) -> None:
         self.config = config
         self.device = device
         self.slots = slots
-        self._top_k = top_k
-        self.frames = FrameModel(config, checkpoint, slots=slots, dtype=dtype, device=device)
-        self.mimi = load_mimi(config, checkpoint, device)
-        self._stream = MimiStream(self.mimi, slots)
-        self._last_codes = torch.zeros(slots, config.codebooks, dtype=torch.int64, device=device)
+        self.graphs = graphs
+        self._step = FrameStep(config, checkpoint, slots=slots + 1, top_k=top_k, dtype=dtype, device=device)
+        self.frames, self.mimi = self._step.frames, self._step.mimi
+        self._batches = rungs(slots)
+        self._contexts = _contexts(self.frames.positions)
+        self._inputs: dict[int, FrameInputs] = {}
+        if graphs.on:
+            self._record()
 
     def begin(self, slot: int, voice: KvPool, sampling: Sampling) -> Speech:
         """Make a free slot ready to speak with a voice prompt (see `FrameModel.prefill`)."""
         self.frames.pool.copy_prefix(slot, voice)
-        self._stream.reset(slot)
+        self._step.stream.reset(slot)
         return Speech(slot, Schedule(position=voice.positions), sampling)
 
     def fits(self, speech: Speech) -> bool:
@@ -95,57 +129,74 @@ class Speaker:
         return speech.schedule.position + speech.schedule.length <= self.frames.positions
 
     @torch.inference_mode()
-    def step(self, speeches: Sequence[Speech]) -> list[Spoken]:
-        """One frame of each speech; every one must be `ready` and `fits`."""
-        slots = self._int64([speech.slot for speech in speeches])
-        x, lengths, last_pairs = self._hear(speeches, slots)
-        start = [speech.schedule.position for speech in speeches]
-        noise = draw(
-            self._float32([s.sampling.temperature for s in speeches]),
-            self._float32([s.sampling.top_p for s in speeches]),
-            self._int64([s.sampling.seed for s in speeches]),
-            self._int64([s.schedule.frames for s in speeches]),
-            self.config.codebooks,
-            self._top_k,
-        )
-        codes = self.frames.step(
-            x, self._int64(lengths), slots, self._int64(start), max(start) + x.shape[1], noise
-        )
-        self._last_codes[slots] = codes
-        sound = self._stream.decode(codes, slots)
-        pcm = (sound.clamp(-1, 1) * 32767).round().to(torch.int16).cpu().numpy()
-        spoken = []
-        for speech, last_pair, frame, samples in zip(speeches, last_pairs, codes.tolist(), pcm, strict=True):
-            speech.schedule.advance(last_pair=last_pair)
-            over = ends_answer(frame, self.config.codebook_eos)
-            spoken.append(Spoken(tuple(frame), b"" if over else samples.tobytes(), over))
-        return spoken
+    def step(self, speeches: Sequence[Speech]) -> Frames:
+        """Begin one frame of each speech; every one must be `ready` and `fits`. Their schedules and pairs are
+        those of the next frame from now on."""
+        length = max(speech.schedule.length for speech in speeches)
+        context = max(speech.schedule.position for speech in speeches) + length
+        rows = len(speeches)
+        if self.graphs.on:
+            rows, context = fit(self._batches, rows), fit(self._contexts, context)
+            length = 1 if length == 1 else LONGEST_STEP
+        inputs = self._room(rows)
+        self._write(inputs, speeches)
+        codes, sound = self.graphs.run((rows, length, context), partial(self._step, inputs, length, context))
+        return Frames(Readback(codes, sound), len(speeches), self.config.codebook_eos)
 
-    def _hear(
-        self, speeches: Sequence[Speech], slots: torch.Tensor
-    ) -> tuple[torch.Tensor, list[int], list[bool]]:
-        """The next positions of each speech [rows, length, hidden], their lengths, and whether the pair
-        that a row took was its last. Takes the pairs from their queues."""
-        lengths = [speech.schedule.length for speech in speeches]
-        x = torch.zeros(
-            len(speeches),
-            max(lengths),
-            self.config.backbone.hidden,
-            dtype=self.frames.dtype,
-            device=self.device,
+    def _write(self, inputs: FrameInputs, speeches: Sequence[Speech]) -> None:
+        """Move the host's numbers and the pairs to the device, and the schedules on."""
+        spare = inputs.rows - len(speeches)
+        integers = torch.tensor(
+            [
+                [speech.slot for speech in speeches] + [self.slots] * spare,
+                [speech.schedule.position for speech in speeches] + [0] * spare,
+                [speech.schedule.frames for speech in speeches] + [1] * spare,
+                [int(speech.schedule.wants_pair) for speech in speeches] + [0] * spare,
+                [speech.sampling.seed for speech in speeches] + [0] * spare,
+            ]
         )
-        heard = self._int64([row for row, s in enumerate(speeches) if s.schedule.hears_frame])
-        x[heard, 0] = self.frames.embed_frames(self._last_codes[slots[heard]])
-        last_pairs = [False] * len(speeches)
+        floats = torch.tensor(
+            [
+                [speech.sampling.temperature for speech in speeches] + [0.0] * spare,
+                [speech.sampling.top_p for speech in speeches] + [1.0] * spare,
+            ]
+        )
+        send(integers, inputs.integers)
+        send(floats, inputs.floats)
+        taken: list[torch.Tensor] = []
+        places: list[torch.Tensor] = []
         for row, speech in enumerate(speeches):
+            last = False
             if speech.schedule.wants_pair:
                 pair = speech.pairs.popleft()
-                x[row, lengths[row] - 2 : lengths[row]] = pair.rows
-                last_pairs[row] = pair.last
-        return x, lengths, last_pairs
+                taken.append(pair.rows)
+                places.append(inputs.pairs[row])
+                last = pair.last
+            speech.schedule.advance(last_pair=last)
+        if taken:
+            torch._foreach_copy_(places, taken)
 
-    def _float32(self, values: Sequence[float]) -> torch.Tensor:
-        return torch.tensor(values, dtype=torch.float32, device=self.device)
+    def _room(self, rows: int) -> FrameInputs:
+        if rows not in self._inputs:
+            hidden = self.config.backbone.hidden
+            self._inputs[rows] = FrameInputs.of(rows, hidden, self.frames.dtype, self.device)
+        return self._inputs[rows]
 
-    def _int64(self, values: Sequence[int]) -> torch.Tensor:
-        return torch.tensor(values, dtype=torch.int64, device=self.device)
+    @torch.inference_mode()
+    def _record(self) -> None:
+        """Record every shape that can occur, largest first, so that the smaller ones find their memory."""
+        for rows in reversed(self._batches):
+            inputs = self._room(rows)
+            inputs.integers.zero_()
+            inputs.slot.fill_(self.slots)
+            inputs.frame.fill_(1)
+            for context in reversed(self._contexts):
+                for length in (LONGEST_STEP, 1):
+                    self.graphs.record((rows, length, context), partial(self._step, inputs, length, context))
+
+
+def _contexts(positions: int) -> tuple[int, ...]:
+    """Contexts to record, up to all positions and what a padded row may write beyond them."""
+    most = positions + LONGEST_STEP
+    sizes = [_SHORTEST_CONTEXT << power for power in range(16)]
+    return (*(size for size in sizes if size < most), most)

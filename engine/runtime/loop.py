@@ -1,24 +1,30 @@
 """The frame loop: every turn, each ready answer says one more word and speaks one more frame.
 
 Text runs ahead of sound: the Reasoner fills each answer's queue of pairs, the Speaker empties it, and
-neither waits for the other. All answers that can make a frame make it in one batch. No threads and no
-clock here: whoever owns the loop calls `turn` while there is work.
+neither waits for the other. All answers that can make a frame make it in one batch; where there are others,
+an answer that is far ahead of its own playback waits, so that the batch is theirs. No threads here: whoever
+owns the loop calls `turn` while there is work.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from engine.api import EngineError
+from engine.api import FRAME_SAMPLES, SAMPLE_RATE, EngineError
 from engine.chroma.llama import KvPool
 from engine.chroma.reasoner import Reasoner, ReasonerPrompt, Thought
-from engine.chroma.speaker import Pair, Sampling, Speaker, Speech, Spoken
+from engine.chroma.speaker import Frames, Pair, Sampling, Speaker, Speech, Spoken
 
 log = logging.getLogger(__name__)
 
+FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
+_FASTEST = 1.5
+"""Speed at which an answer may be played: the gateway stretches sound after the engine."""
 Reason = Literal["completed", "length", "cancelled", "failed"]
 
 
@@ -41,6 +47,10 @@ class Listener(Protocol):
     def thought(self, thought: Thought) -> Said:
         """One more token. Where anything was said, the last pair of an answer is its `last` one. Raises
         EngineError where the text cannot be taken: that ends the answer."""
+        ...
+
+    def begun(self, kept: int) -> None:
+        """It has its slot. So many of its prompt's tokens had been read before."""
         ...
 
     def spoken(self, spoken: Spoken) -> None: ...
@@ -71,11 +81,26 @@ class _Answer:
     text_over: bool = False
     tokens: int = 0
     frames: int = 0
+    heard_from: float | None = None
+    """When its first frame left."""
+
+    def ahead(self, now: float) -> float:
+        """Seconds of sound that have left and cannot have been heard yet."""
+        heard = 0.0 if self.heard_from is None else _FASTEST * (now - self.heard_from)
+        return self.frames * FRAME_SECONDS - heard
 
     @property
     def spent(self) -> bool:
         limit = self.job.max_tokens
         return limit is not None and self.tokens + self.frames >= limit
+
+
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """A frame of some answers that the device is making."""
+
+    answers: list[tuple[_Answer, Speech]]
+    frames: Frames
 
 
 class FrameLoop:
@@ -84,20 +109,32 @@ class FrameLoop:
     Args:
         lead: pairs that an answer's text may run ahead of its sound, so that a long answer's text does
             not hold up the sound of the others.
+        ahead: seconds that an answer's sound may run ahead of its playback while there are other answers.
+        clock: seconds, of any beginning.
     """
 
-    def __init__(self, reasoner: Reasoner, speaker: Speaker, lead: int = 16) -> None:
+    def __init__(
+        self,
+        reasoner: Reasoner,
+        speaker: Speaker,
+        lead: int = 16,
+        *,
+        ahead: float = 3.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ahead, self._clock = ahead, clock
         self._reasoner = reasoner
         self._speaker = speaker
         self._lead = lead
         self._free = list(range(speaker.slots - 1, -1, -1))
         self._waiting: deque[tuple[Job, Listener]] = deque()
         self._answers: dict[str, _Answer] = {}
+        self._under_way: _UnderWay | None = None
 
     @property
     def busy(self) -> bool:
         """There is work for `turn`."""
-        return bool(self._answers or self._waiting)
+        return bool(self._answers or self._waiting or self._under_way)
 
     def submit(self, job: Job, listener: Listener) -> None:
         """Queue an answer; it starts as soon as a slot is free."""
@@ -121,11 +158,14 @@ class FrameLoop:
         while self._waiting:
             self._waiting.popleft()[1].finished("failed", error)
 
-    def turn(self) -> None:
-        """One word and one frame for each answer that can make one."""
+    def turn(self) -> float:
+        """One word and one frame for each answer that can make one. Returns for how many seconds there is
+        nothing to do, unless something new comes."""
         self._admit()
-        self._think()
-        self._speak()
+        self._collect()
+        thought = self._think()
+        rest = self._speak()
+        return 0.0 if thought else rest
 
     def _admit(self) -> None:
         while self._waiting and self._free:
@@ -134,13 +174,16 @@ class FrameLoop:
             answer = _Answer(job, listener, slot, None)
             self._answers[job.id] = answer
             try:
-                self._reasoner.start(job.id, job.prompt)
+                listener.begun(self._reasoner.start(job.id, job.prompt))
                 if job.voice is not None:
                     answer.speech = self._speaker.begin(slot, job.voice, job.sampling)
             except EngineError as error:
                 self._end(answer, "failed", error)
+            except Exception as error:
+                self._break([answer], "the engine", error)
 
-    def _think(self) -> None:
+    def _think(self) -> bool:
+        """False where nobody wants a word."""
         wanted: list[_Answer] = []
         prefills = 0
         for answer in self._answers.values():
@@ -154,14 +197,15 @@ class FrameLoop:
                 prefills, answer.begun = 1, True
             wanted.append(answer)
         if not wanted:
-            return
+            return False
         try:
             thoughts = self._reasoner.turn([answer.job.id for answer in wanted])
         except Exception as error:
             self._break(wanted, "the Reasoner", error)
-            return
+            return True
         for thought in thoughts:
             self._take(self._answers[thought.request_id], thought)
+        return True
 
     def _take(self, answer: _Answer, thought: Thought) -> None:
         answer.tokens += 1
@@ -180,30 +224,64 @@ class FrameLoop:
         elif answer.spent:
             self._end(answer, "length")
 
-    def _speak(self) -> None:
+    def _speak(self) -> float:
+        """Returns for how many seconds nobody needs a frame."""
         ready: list[tuple[_Answer, Speech]] = []
+        waits: list[float] = []
+        now = self._clock()
+        # Whoever waits for a slot is served soonest by answers that end.
+        crowded = len(self._answers) > 1 and not self._waiting
         for answer in list(self._answers.values()):
             speech = answer.speech
             if speech is None or not speech.ready:
                 continue
-            if self._speaker.fits(speech):
+            if crowded and answer.ahead(now) > self._ahead:
+                waits.append((answer.ahead(now) - self._ahead) / _FASTEST)
+            elif self._speaker.fits(speech):
                 ready.append((answer, speech))
             else:
+                # Its last frame may be under way.
+                self._collect(wait=True)
                 self._end(answer, "length")
-        if not ready:
-            return
+        before, self._under_way = self._under_way, None
+        ready = [(answer, speech) for answer, speech in ready if answer.speech is speech]
+        if ready:
+            try:
+                frames = self._speaker.step([speech for _, speech in ready])
+            except Exception as error:
+                self._break([answer for answer, _ in ready], "the Speaker", error)
+            else:
+                self._under_way = _UnderWay(ready, frames)
+        # The device works on this turn's frames while the host hands out those of the turn before.
+        if before is not None:
+            self._hand_out(before)
+        self._collect()
+        return 0.0 if ready or before is not None or not waits else min(waits)
+
+    def _collect(self, *, wait: bool = False) -> None:
+        """Hand out what the device has made; `wait`: what it is making."""
+        if self._under_way is not None and (wait or self._under_way.frames.here):
+            made, self._under_way = self._under_way, None
+            self._hand_out(made)
+
+    def _hand_out(self, made: _UnderWay) -> None:
         try:
-            frames = self._speaker.step([speech for _, speech in ready])
+            frames = made.frames.result()
         except Exception as error:
-            self._break([answer for answer, _ in ready], "the Speaker", error)
+            self._break([answer for answer, _ in made.answers], "the Speaker", error)
             return
-        for (answer, speech), spoken in zip(ready, frames, strict=True):
+        for (answer, speech), spoken in zip(made.answers, frames, strict=True):
+            # It may have ended while this frame was made.
+            if answer.speech is not speech or self._answers.get(answer.job.id) is not answer:
+                continue
             if spoken.over:
                 # Where calls follow what was said, the text goes on after the speech.
                 if answer.text_over or not speech.schedule.text_over:
                     self._end(answer, "completed")
                 answer.speech = None
                 continue
+            if answer.heard_from is None:
+                answer.heard_from = self._clock()
             answer.frames += 1
             answer.listener.spoken(spoken)
             if answer.spent or answer.frames >= answer.job.max_frames:

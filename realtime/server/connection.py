@@ -21,6 +21,7 @@ from realtime.session.effects import (
     Effect,
     Forget,
     Judge,
+    Listen,
     ResetDetector,
     Send,
     SendAudio,
@@ -188,6 +189,8 @@ class Connection:
                     self._start(request, transcriber)
                 case Judge():
                     self._spawn(self._judge(effect))
+                case Listen(audio, before):
+                    self._spawn(self._engine.listen(audio, before))
                 case Cancel(request_id):
                     self._spawn(self._answerer(request_id).cancel(request_id))
                 case Forget(audio_ids):

@@ -36,6 +36,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--device", default=engine.device, help="auto, cuda, cuda:1, cpu")
     parser.add_argument("--dtype", default=engine.dtype, help="auto, bfloat16, float16, float32")
     parser.add_argument("--slots", type=int, default=engine.slots, help="answers spoken at once")
+    parser.add_argument("--context", type=int, help="most tokens of a conversation and its answer")
+    parser.add_argument(
+        "--no-cuda-graphs",
+        action="store_true",
+        help="start sooner and answer slower: the GPU waits for the host",
+    )
     parser.add_argument("--temperature", type=float, default=engine.temperature, help="0 is greedy")
     parser.add_argument("--top-k", type=int, default=engine.top_k)
     parser.add_argument("--max-seconds", type=float, default=engine.max_seconds, help="longest answer")
@@ -78,6 +84,8 @@ def run(options: argparse.Namespace) -> int:
                 device=options.device,
                 dtype=options.dtype,
                 slots=options.slots,
+                context=options.context,
+                cuda_graphs=not options.no_cuda_graphs,
                 max_seconds=options.max_seconds,
                 temperature=options.temperature,
                 top_k=options.top_k,
@@ -103,6 +111,7 @@ def _check(options: argparse.Namespace) -> None:
             "--transcriber has to be whisper: and a hub id or folder, such as whisper:openai/whisper-base",
         ),
         (options.slots < 1, "--slots must be at least 1"),
+        (options.context is not None and options.context < 256, "--context must be at least 256"),
         (options.max_sessions < 1, "--max-sessions must be at least 1"),
         (options.temperature < 0, "--temperature must be 0 or more"),
         (options.top_k < 1, "--top-k must be at least 1"),

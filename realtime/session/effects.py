@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine import Request
+from engine import Audio, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,15 @@ class Judge:
 
 
 @dataclass(frozen=True, slots=True)
+class Listen:
+    """Let the engine hear more of a sound that is still being spoken (see `Engine.listen`). Nothing comes
+    back; the sound will be committed, or forgotten."""
+
+    audio: Audio
+    before: Request | None
+
+
+@dataclass(frozen=True, slots=True)
 class Forget:
     """These sounds have left the conversation: the engine need not keep them."""
 
@@ -91,4 +100,16 @@ class Close:
     reason: str
 
 
-Effect = Send | SendAudio | ClearPlayback | Start | Cancel | Detect | ResetDetector | Judge | Forget | Close
+Effect = (
+    Send
+    | SendAudio
+    | ClearPlayback
+    | Start
+    | Cancel
+    | Detect
+    | ResetDetector
+    | Judge
+    | Listen
+    | Forget
+    | Close
+)

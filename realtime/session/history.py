@@ -72,9 +72,10 @@ class History:
         deleted = self._make("conversation.item.deleted", item_id=item.id)
         return [deleted, Forget(item.audio_ids())] if item.audio_ids() else [deleted]
 
-    def commit(self, item_id: str, pcm: bytes) -> list[Effect]:
-        """The user's sound becomes the last item. There has to be room for it."""
-        item = MessageItem(item_id, "user", [self._sound(pcm, None)])
+    def commit(self, item_id: str, pcm: bytes, audio_id: str | None = None) -> list[Effect]:
+        """The user's sound becomes the last item. There has to be room for it. `audio_id`: under which the
+        engine has heard some of it."""
+        item = MessageItem(item_id, "user", [self._sound(pcm, None, audio_id)])
         previous = self._conversation.add(item)
         committed = self._make("input_audio_buffer.committed", item_id=item_id, previous_item_id=previous)
         return [committed, *self._added(item, previous)]
@@ -106,8 +107,9 @@ class History:
         ]
         return MessageItem(item_id, new.role, content)
 
-    def _sound(self, pcm: bytes, transcript: str | None) -> Content:
-        return Content("input_audio", transcript, pcm, self._new_id("audio"), format=self.input_format)
+    def _sound(self, pcm: bytes, transcript: str | None, audio_id: str | None = None) -> Content:
+        audio_id = audio_id or self._new_id("audio")
+        return Content("input_audio", transcript, pcm, audio_id, format=self.input_format)
 
     def _decode(self, audio: Any, param: str) -> bytes:
         sound = events.decode_audio(audio, param, self._max_audio_bytes)

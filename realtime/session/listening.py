@@ -11,13 +11,15 @@ from realtime.protocol.ids import Ids
 from realtime.protocol.session_object import AnySession
 from realtime.session import turn_detection
 from realtime.session.config import SessionConfig
-from realtime.session.effects import Detect, Effect, Judge, ResetDetector
+from realtime.session.effects import Detect, Effect, Forget, Judge, ResetDetector
 from realtime.session.input_audio import InputAudioBuffer
 from realtime.session.turn_detection import SAMPLES_PER_MS, TurnEnded, TurnStarted, TurnState
 from realtime.session.turn_settings import DISCRETION, thresholds
 
 _SHORTEST_COMMIT_MS = 100
 _SAMPLES_PER_S = 1000 * SAMPLES_PER_MS
+_PIECE_SAMPLES = _SAMPLES_PER_S // 5
+"""The engine is told of this much at a time, at least: a message of its own for every window costs more."""
 _JUDGED_SAMPLES = 8 * _SAMPLES_PER_S
 """What a judge is shown at most: how a turn ends is heard in its end."""
 
@@ -25,24 +27,36 @@ _JUDGED_SAMPLES = 8 * _SAMPLES_PER_S
 @dataclass(frozen=True, slots=True)
 class Turn:
     """A turn that began (`pcm` None) or ended (with its sound), at so many ms of appended sound. `answer`:
-    it is one to be answered; for one that began, by interrupting the answer that is given."""
+    it is one to be answered; for one that began, by interrupting the answer that is given. `audio_id`: the
+    engine has heard some of it under this id."""
 
     item_id: str
     at_ms: int
     pcm: bytes | None
     answer: bool
+    audio_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
     """What is committed without a judgement: an item's id and sound, from and up to so many ms of appended
-    sound. `spoken`: it ended an open turn."""
+    sound. `spoken`: it ended an open turn. `audio_id` as for a `Turn`."""
 
     item_id: str
     pcm: bytes
     start_ms: int
     end_ms: int
     spoken: bool
+    audio_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """More of a sound that is still being spoken; `first`: this is where it begins."""
+
+    audio_id: str
+    pcm: bytes
+    first: bool
 
 
 class Listening:
@@ -61,12 +75,20 @@ class Listening:
         self._pause = 0
         self._unjudged = False
         self._item_id: str | None = None
+        self._audio_id: str | None = None
+        """Of the sound being spoken, once the engine has heard some of it, up to `_told`."""
+        self._told = 0
         self._vad = settings.audio.input.turn_detection
 
     @property
     def open_item_id(self) -> str | None:
         """The id that the client was told for the turn being spoken: no other item may take it."""
         return self._item_id
+
+    @property
+    def open_audio_id(self) -> str | None:
+        """The sound that the engine has heard some of, and that is not committed yet."""
+        return self._audio_id
 
     def configure(self, settings: AnySession) -> list[Effect]:
         """Other turn detection or format; no buffered sound is lost.
@@ -174,19 +196,39 @@ class Listening:
         self._state = turn_detection.cut(self._state, end)
         return self._ended(TurnEnded(start, end), vad.create_response)
 
+    def ahead(self) -> Piece | None:
+        """What the engine may hear before the turn is over: of the open turn what is surely part of it, and
+        without turn detection all that is buffered. None where that is not much more than it has heard."""
+        if self._vad is None:
+            start, end = self._buffer.start, self._buffer.end
+        elif self._state.start is not None:
+            start, end = self._state.start, self._state.position
+        else:
+            return None
+        first = self._audio_id is None
+        begin = start if first else self._told
+        if end - begin < _PIECE_SAMPLES:
+            return None
+        self._audio_id, self._told = self._audio_id or self._new_id("audio"), end
+        return Piece(self._audio_id, self._buffer.peek(begin, end), first)
+
     def _ended(self, turn: TurnEnded, answer: bool) -> Turn:
         assert self._item_id is not None
         item_id, self._item_id = self._item_id, None
+        audio_id, self._audio_id = self._audio_id, None
         self._unjudged = False
-        return Turn(item_id, turn.end // SAMPLES_PER_MS, self._buffer.take(turn.start, turn.end), answer)
+        pcm = self._buffer.take(turn.start, turn.end)
+        return Turn(item_id, turn.end // SAMPLES_PER_MS, pcm, answer, audio_id)
 
     def _commit(self, start: int) -> Commit:
         end = self._buffer.end
         spoken, self._item_id = self._item_id, None
+        audio_id, self._audio_id = self._audio_id, None
         pcm = self._buffer.take(start, end)
         self._state = turn_detection.cut(self._state, end)
         item_id = spoken or self._new_id("item")
-        return Commit(item_id, pcm, start // SAMPLES_PER_MS, end // SAMPLES_PER_MS, spoken is not None)
+        at = start // SAMPLES_PER_MS, end // SAMPLES_PER_MS
+        return Commit(item_id, pcm, *at, spoken is not None, audio_id)
 
     def _check_room(self, samples: int) -> None:
         held = self._buffer.end - self._buffer.start + samples
@@ -210,4 +252,6 @@ class Listening:
         self._unjudged = False
         self._item_id = None
         self._state = TurnState(position, self._buffer.start)
-        return [ResetDetector(self._epoch)]
+        audio_id, self._audio_id = self._audio_id, None
+        forgotten = [Forget((audio_id,))] if audio_id else []
+        return [ResetDetector(self._epoch), *forgotten]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine import AudioDelta, Event, Finished, Message, Started
+from engine import AudioDelta, Event, Finished, Message, Request, Started
 from realtime.protocol import events
 from realtime.protocol.errors import ProtocolError
 from realtime.protocol.ids import Ids
@@ -102,6 +102,13 @@ class Responses:
         response, began = self._begin(ResponseObject(), True, (), ())
         error = {"type": "rate_limit_error", "code": "rate_limit_exceeded", "message": refusal}
         return [*began, *self._advance(response, End("failed", error=error))]
+
+    def expected(self) -> Request:
+        """What the engine will be asked when the conversation has one more message."""
+        settings = response_settings(ResponseObject(), self._session, plays=self._config.server_plays)
+        messages = [turn.message for turn in self._conversation.shown()]
+        voice = self._configuration.speaker(settings.voice)
+        return answer_request("expected", settings, messages, voice, truncation(self._session))
 
     def cancel(self, event: dict[str, Any]) -> list[Effect]:
         """`response.cancel`."""

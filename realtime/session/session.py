@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import engine
-from engine import Finished
+from engine import Audio, Finished
 from realtime.protocol import events
 from realtime.protocol.errors import ProtocolError
 from realtime.protocol.ids import Ids, random_id
@@ -20,7 +20,7 @@ from realtime.session import idle
 from realtime.session.config import SessionConfig
 from realtime.session.configuration import Configuration
 from realtime.session.conversation import Conversation
-from realtime.session.effects import ClearPlayback, Close, Effect, Forget, Judge, Send
+from realtime.session.effects import ClearPlayback, Close, Effect, Forget, Judge, Listen, Send
 from realtime.session.history import History
 from realtime.session.idle import Answered, IdleState, Passed, Stirred
 from realtime.session.item import MessageItem
@@ -123,7 +123,7 @@ class Session:
         if self._closed:
             return []
         try:
-            return self._listening.append_pcm(pcm)
+            return [*self._listening.append_pcm(pcm), *self._ahead()]
         except ProtocolError as error:
             return [self._error(error)]
 
@@ -135,7 +135,7 @@ class Session:
         answering = self._responses.answering(self._clock())
         for happening in self._listening.hear(epoch, probabilities, answering=answering):
             effects += [happening] if isinstance(happening, Judge) else self._turn(happening)
-        return effects
+        return [*effects, *self._ahead()]
 
     def judged(self, pause: int, probability: float | None) -> list[Effect]:
         """How likely it is that a turn which paused is over; None where nobody can tell."""
@@ -191,6 +191,8 @@ class Session:
         self._closed = True
         effects = [*self._responses.end_all(tell=False), *self._transcriptions.close()]
         sounds = tuple(sound for item in self._conversation for sound in item.audio_ids())
+        if self._listening.open_audio_id:
+            sounds += (self._listening.open_audio_id,)
         return [*effects, Forget(sounds)] if sounds else effects
 
     # Client events.
@@ -215,14 +217,13 @@ class Session:
         return [self._event("session.updated", session=self._configuration.describe()), *effects]
 
     def _append(self, event: dict[str, Any]) -> list[Effect]:
-        return self._listening.append(
-            events.decode_audio(event.get("audio"), "audio", self._config.max_append_bytes)
-        )
+        sound = events.decode_audio(event.get("audio"), "audio", self._config.max_append_bytes)
+        return [*self._listening.append(sound), *self._ahead()]
 
     def _commit(self, event: dict[str, Any]) -> list[Effect]:
         self._conversation.check_room()
         taken = self._listening.commit()
-        committed = self._history.commit(taken.item_id, taken.pcm)
+        committed = self._history.commit(taken.item_id, taken.pcm, taken.audio_id)
         self._stir(Stirred())
         written = self._transcribe(taken.item_id)
         if not taken.spoken:
@@ -268,12 +269,21 @@ class Session:
         try:
             self._conversation.check_room()
         except ProtocolError as error:
-            return [*effects, self._error(error)]
-        effects += self._history.commit(turn.item_id, turn.pcm)
+            lost = [Forget((turn.audio_id,))] if turn.audio_id else []
+            return [*effects, self._error(error), *lost]
+        effects += self._history.commit(turn.item_id, turn.pcm, turn.audio_id)
         if turn.answer:
             effects += self._answer()
         # After the answer, which somebody waits for.
         return [*effects, *self._transcribe(turn.item_id)]
+
+    def _ahead(self) -> list[Effect]:
+        """What the engine may hear already of the turn that is being spoken."""
+        piece = None if self._config.type == "transcription" else self._listening.ahead()
+        if piece is None:
+            return []
+        before = self._responses.expected() if piece.first else None
+        return [Listen(Audio(piece.audio_id, piece.pcm), before)]
 
     def _idle_timeout(self) -> list[Effect]:
         """Nobody has said anything for long: the silence is a turn, and the model may speak again."""

@@ -67,6 +67,11 @@ def test_a_spoken_turn_is_answered_in_text_and_sound_with_real_usage():
     assert finished.usage.output_text_tokens > 10
 
 
+def uncached(finished: Finished) -> Finished:
+    """How much was kept of what came before depends on what came before."""
+    return replace(finished, usage=replace(finished.usage, cached_text_tokens=0, cached_audio_tokens=0))
+
+
 def test_answers_side_by_side_equal_answers_alone():
     requests = [
         ask("a", Audio("a", sound(1.0, 1))),
@@ -82,7 +87,7 @@ def test_answers_side_by_side_equal_answers_alone():
 
     for one, beside in zip(with_engine(alone), with_engine(together), strict=True):
         assert one[0] == beside[0]
-        assert one[2] == beside[2]
+        assert uncached(one[2]) == uncached(beside[2])
         steps = np.abs(np.frombuffer(one[1], "<i2").astype(int) - np.frombuffer(beside[1], "<i2"))
         assert steps.max() <= 1, "equal codes; their sound may round to the next step of PCM16"
 

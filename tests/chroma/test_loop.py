@@ -49,6 +49,7 @@ class ScriptedSpeaker:
         self.slots, self.frames = slots, frames
         self.room = 10_000
         self.broken = False
+        self.slow = False
         self.batches: list[list[int]] = []
 
     def begin(self, slot, voice, sampling):
@@ -67,7 +68,17 @@ class ScriptedSpeaker:
             speech.schedule.advance(last_pair=pair is not None and pair.last)
             over = speech.schedule.frames > self.frames
             spoken.append(Spoken((1,) * 8, b"" if over else b"\1\0", over))
-        return spoken
+        return Made(spoken, self.slow)
+
+
+class Made:
+    """Frames that are there at once, or only when they are asked for."""
+
+    def __init__(self, spoken, slow):
+        self._spoken, self.here = spoken, not slow
+
+    def result(self):
+        return self._spoken
 
 
 def job(name: str, **changes) -> Job:
@@ -193,3 +204,100 @@ def test_cancelling_one_never_disturbs_another(chroma, cases):
     assert 0 < len(gone.codes) < 10
     assert set(parity.mismatches(chroma, cases["long"], keep).values()) == {None}
     assert set(parity.mismatches(chroma, cases["short"], late).values()) == {None}
+
+
+class Clock:
+    """Seconds that pass when they are told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_far_ahead_of_its_playback_an_answer_leaves_the_batch_to_the_others():
+    clock, speaker = Clock(), ScriptedSpeaker(frames=200)
+    loop = FrameLoop(ScriptedReasoner(), speaker, ahead=0.4, clock=clock)
+    loop.submit(job("99-a"), first := Answer())
+    for _ in range(4):
+        loop.turn()
+    loop.submit(job("99-b"), second := Answer())
+    for _ in range(2):
+        loop.turn()
+    assert (len(first.codes), len(second.codes)) == (6, 2), "0.48 s of sound, and no time has passed"
+    for _ in range(4):
+        loop.turn()
+    assert (len(first.codes), len(second.codes)) == (6, 6)
+
+
+def test_when_everybody_is_ahead_the_loop_rests_until_somebody_is_not():
+    clock, speaker = Clock(), ScriptedSpeaker(frames=200)
+    loop = FrameLoop(ScriptedReasoner(), speaker, lead=4, ahead=0.4, clock=clock)
+    answers = [Answer(), Answer()]
+    for name, answer in zip("ab", answers, strict=True):
+        loop.submit(job(f"99-{name}"), answer)
+    rests = [loop.turn() for _ in range(20)]
+    assert not any(rests[:6])
+    assert rests[-1] == pytest.approx((6 * 0.08 - 0.4) / 1.5)
+    made = len(speaker.batches)
+    clock.now += rests[-1] + 0.001
+    assert loop.turn() == 0
+    assert len(speaker.batches) == made + 1
+    assert [len(answer.codes) for answer in answers] == [7, 7]
+
+
+def test_alone_an_answer_is_made_as_fast_as_it_can_be():
+    (answer,) = run(
+        FrameLoop(ScriptedReasoner(), ScriptedSpeaker(frames=60), ahead=0.4, clock=Clock()), job("40-a")
+    )
+    assert (len(answer.codes), answer.reason) == (60, "completed")
+
+
+def test_frames_that_take_their_time_are_handed_out_beside_the_next():
+    speaker = ScriptedSpeaker(frames=5)
+    speaker.slow = True
+    loop = FrameLoop(ScriptedReasoner(), speaker)
+    loop.submit(job("3-a"), answer := Answer())
+    loop.turn()
+    assert (len(speaker.batches), len(answer.codes)) == (1, 0)
+    loop.turn()
+    assert (len(speaker.batches), len(answer.codes)) == (2, 1)
+    while loop.busy:
+        loop.turn()
+    assert (len(answer.codes), answer.reason) == (5, "completed")
+
+
+def test_a_frame_under_way_of_an_answer_that_was_cancelled_is_nobodys():
+    speaker = ScriptedSpeaker(slots=1, frames=50)
+    speaker.slow = True
+    loop = FrameLoop(ScriptedReasoner(), speaker)
+    loop.submit(job("9-a"), first := Answer())
+    loop.submit(job("9-b"), second := Answer())
+    for _ in range(3):
+        loop.turn()
+    loop.cancel("9-a")
+    heard = len(first.codes)
+    loop.turn()
+    assert (len(first.codes), first.reason) == (heard, "cancelled")
+    loop.turn()
+    assert len(second.codes) == 1
+
+
+def test_a_device_that_breaks_while_it_works_takes_only_its_own(monkeypatch):
+    speaker = ScriptedSpeaker(slots=2, frames=5)
+    speaker.slow = True
+    loop = FrameLoop(ScriptedReasoner(), speaker)
+    loop.submit(job("9-a"), first := Answer())
+    loop.turn()
+
+    def broken(self):
+        raise RuntimeError("an illegal memory access was encountered")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Made, "result", broken)
+        loop.turn()
+    assert first.reason == "failed"
+    assert "illegal memory access" in first.error.message
+    (other,) = run(loop, job("3-b"))
+    assert other.reason == "completed"

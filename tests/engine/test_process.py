@@ -314,3 +314,49 @@ def test_a_child_ends_when_its_parent_is_killed():
         parent.kill()
         # The child holds the same stderr: it ends only when both are gone.
         parent.communicate(timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("heard", [0, 12_000, 48_000])
+def test_of_a_sound_that_was_heard_as_it_came_only_the_rest_crosses(sent, heard):
+    """48,000 bytes of it, `heard` of them before the turn was over."""
+    sound = pcm(1.0)
+
+    async def work():
+        async with opened(EngineSettings(model="echo")) as engine:
+            before = Request("before", ())
+            for begin in range(0, heard, 6_000):
+                await engine.listen(Audio("s", sound[begin : begin + 6_000]), None if begin else before)
+            return await whole(engine.respond(Request("r", (user(Audio("s", sound)),))))
+
+    _, echoed, _ = asyncio.run(work())
+    assert echoed[: len(sound)] == sound
+    (asked,) = [message for message in sent if isinstance(message, Respond)]
+    assert sounds_of(asked)[0].pcm == sound[heard:]
+
+
+def test_a_sound_that_ended_before_what_was_heard_crosses_whole(sent):
+    sound = pcm(1.0)
+
+    async def work():
+        async with opened(EngineSettings(model="echo")) as engine:
+            await engine.listen(Audio("s", sound), Request("before", ()))
+            return await whole(engine.respond(Request("r", (user(Audio("s", sound[:24_000])),))))
+
+    _, echoed, _ = asyncio.run(work())
+    assert echoed[:24_000] == sound[:24_000]
+    assert Forget(("s",)) in sent
+
+
+def test_a_child_that_came_anew_is_brought_the_whole(sent):
+    sound = pcm(1.0)
+
+    async def work():
+        async with opened(EngineSettings(model="echo")) as engine:
+            await engine.listen(Audio("s", sound[:24_000]), Request("before", ()))
+            await kill_and_see(engine)
+            await recovered(engine)
+            await engine.listen(Audio("s", sound[24_000:]))
+            return await whole(engine.respond(Request("r", (user(Audio("s", sound)),))))
+
+    _, echoed, _ = asyncio.run(work())
+    assert echoed[: len(sound)] == sound

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from driving import ANSWER, WINDOW, Driver, types
 
-from realtime.session.effects import Cancel, Detect, ResetDetector, Start
+from realtime.session.effects import Cancel, Detect, Forget, ResetDetector, Start
 
 MS = 24
 VAD = {"type": "server_vad", "prefix_padding_ms": 0, "silence_duration_ms": 64}
@@ -194,7 +194,8 @@ def test_what_is_buffered_when_detection_is_switched_on_is_listened_to():
     driver.append(ramp(12))
     before = len(driver.effects)
     driver.configure(turn_detection=VAD)
-    reset, detect = driver.effects[before + 1 :]
+    reset, forgotten, detect = driver.effects[before + 1 :]
+    assert isinstance(forgotten, Forget), "what the engine has heard of it was no turn"
     assert isinstance(reset, ResetDetector)
     assert detect == Detect(reset.epoch, ramp(12))
     events = driver.hear(0, 0.9, 0.9, 0.9, 0, 0, epoch=reset.epoch)

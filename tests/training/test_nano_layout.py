@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from engine.chroma.frame_step import FrameInputs, FrameStep
 from engine.chroma.schedule import Schedule, ends_answer
-from engine.chroma.speaker import Pair, Speaker
+from engine.chroma.speaker import Pair, Sampling, Speaker
 from training.speech.layout import EOS_FRAME, lay_out
 
 TEXT, REFERENCE = np.array([1, 7, 8, 2]), np.arange(5 * 8).reshape(5, 8)
@@ -64,18 +65,18 @@ def test_the_speaker_hears_what_was_laid_out():
     frames = np.arange(9 * 8).reshape(9, 8) + 100
     layout = lay_out(TEXT, REFERENCE, 3, frames)
     begin = len(TEXT) + len(REFERENCE) + 1
-    speaker = object.__new__(Speaker)
-    speaker.frames, speaker.device = _Frames(), torch.device("cpu")
-    speaker.config = type("Config", (), {"backbone": type("Backbone", (), {"hidden": 4})})
+    speaker, step = object.__new__(Speaker), object.__new__(FrameStep)
+    speaker.slots, speaker.device, step.frames = 1, torch.device("cpu"), _Frames()
+    inputs = FrameInputs.of(1, 4, torch.float32, speaker.device)
     speech = type("Speech", (), {})()
-    speech.slot, speech.schedule = 0, Schedule(position=begin)
+    speech.slot, speech.schedule, speech.sampling = 0, Schedule(position=begin), Sampling(0.0, 0)
     speech.pairs = deque(Pair(torch.full((2, 4), -1.0 - index), last=index == 2) for index in range(3))
     heard = []
     for index in range(len(frames) + 1):
-        speaker._last_codes = torch.from_numpy(frames[index - 1 : index] if index else frames[:1])
-        x, lengths, last_pairs = speaker._hear([speech], torch.tensor([0]))
-        heard += x[0, : lengths[0], 0].tolist()
-        speech.schedule.advance(last_pair=last_pairs[0])
+        step.last_codes = torch.from_numpy(frames[index - 1 : index] if index else frames[:1])
+        length = speech.schedule.length
+        speaker._write(inputs, [speech])
+        heard += step.hear(inputs, length)[0, :, 0].tolist()
     wanted = np.zeros(layout.length)
     wanted[layout.frames_at] = layout.frames[:, 0]
     wanted[layout.pairs_at] = wanted[layout.pairs_at + 1] = [-1, -2, -3]

@@ -1,0 +1,126 @@
+"""One frame of many answers as one step on the device: what is heard, Backbone, Decoder, sampling, Mimi.
+
+Everything between the numbers that the host writes and the codes and sound that it reads. Nothing in it
+waits for the host or depends on a value, so that it can be recorded as a CUDA graph.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from engine.chroma.checkpoint import Checkpoint
+from engine.chroma.config import ChromaConfig
+from engine.chroma.frames import FrameModel
+from engine.chroma.mimi import MimiStream, load_mimi
+from engine.chroma.sampling import draw
+
+
+@dataclass(frozen=True, slots=True)
+class FrameInputs:
+    """What the host writes for a step of so many rows; the tensors stay where they are.
+
+    Attributes:
+        slot, start, frame, wants, seed: int64 [rows]: the row's slot, its next Backbone position, the number
+            of this frame in its answer, whether it takes a pair now (0 or 1), the seed of its sampling.
+        temperature, top_p: float32 [rows].
+        pairs: [rows, 2, hidden], read where `wants` is 1.
+    """
+
+    integers: torch.Tensor
+    floats: torch.Tensor
+    pairs: torch.Tensor
+
+    @classmethod
+    def of(cls, rows: int, hidden: int, dtype: torch.dtype, device: torch.device) -> FrameInputs:
+        """Room for so many rows, all zero."""
+        return cls(
+            torch.zeros(5, rows, dtype=torch.int64, device=device),
+            torch.zeros(2, rows, dtype=torch.float32, device=device),
+            torch.zeros(rows, 2, hidden, dtype=dtype, device=device),
+        )
+
+    @property
+    def rows(self) -> int:
+        """How many rows it holds."""
+        return self.integers.shape[1]
+
+    @property
+    def slot(self) -> torch.Tensor:
+        return self.integers[0]
+
+    @property
+    def start(self) -> torch.Tensor:
+        return self.integers[1]
+
+    @property
+    def frame(self) -> torch.Tensor:
+        return self.integers[2]
+
+    @property
+    def wants(self) -> torch.Tensor:
+        return self.integers[3]
+
+    @property
+    def seed(self) -> torch.Tensor:
+        return self.integers[4]
+
+    @property
+    def temperature(self) -> torch.Tensor:
+        return self.floats[0]
+
+    @property
+    def top_p(self) -> torch.Tensor:
+        return self.floats[1]
+
+
+class FrameStep:
+    """Backbone, Decoder and Mimi over a fixed number of slots, and the last codes of each."""
+
+    def __init__(
+        self,
+        config: ChromaConfig,
+        checkpoint: Checkpoint,
+        *,
+        slots: int,
+        top_k: int,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        self._config, self._top_k = config, top_k
+        self.frames = FrameModel(config, checkpoint, slots=slots, dtype=dtype, device=device)
+        self.mimi = load_mimi(config, checkpoint, device)
+        self.stream = MimiStream(self.mimi, slots)
+        self.last_codes = torch.zeros(slots, config.codebooks, dtype=torch.int64, device=device)
+
+    def __call__(self, inputs: FrameInputs, length: int, context: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Make one frame for each row, and keep it as the row's last.
+
+        Args:
+            length: positions of the longest row: 1 to 3.
+            context: no row reaches this position of the Backbone.
+
+        Returns:
+            Codes int64 [rows, codebooks] and sound int16 [rows, samples_per_frame].
+        """
+        noise = draw(
+            inputs.temperature, inputs.top_p, inputs.seed, inputs.frame, self._config.codebooks, self._top_k
+        )
+        lengths = (inputs.frame > 0).long() + 2 * inputs.wants
+        codes = self.frames.step(
+            self.hear(inputs, length), lengths, inputs.slot, inputs.start, context, noise
+        )
+        self.last_codes[inputs.slot] = codes
+        sound = self.stream.decode(codes, inputs.slot)
+        return codes, (sound.clamp(-1, 1) * 32767).round().to(torch.int16)
+
+    def hear(self, inputs: FrameInputs, length: int) -> torch.Tensor:
+        """The next positions of each row, [rows, length, hidden]: the frame before this one, unless this is
+        the first, and then the pair, where one is wanted. What stands beyond those is heard by nobody."""
+        last = self.frames.embed_frames(self.last_codes[inputs.slot])
+        state, word = inputs.pairs.unbind(1)
+        goes_on = (inputs.frame > 0)[:, None]
+        first = torch.where(goes_on, last, state)
+        second = torch.where(goes_on, state, word)
+        return torch.stack((first, second, word)[:length], dim=1)

@@ -1,0 +1,242 @@
+"""The Reasoner in this process: Qwen2.5-Omni's language model over slots, all answers' tokens in one batch.
+
+It is a Llama stack but for biases on q, k and v (transformers, `modeling_qwen2_5_omni.py`). The positions of
+text and sound alike are 0, 1, 2, …: where the three sections of mRoPE agree, it is plain RoPE.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import torch
+from torch import nn
+
+from engine.api import EngineError
+from engine.chroma.checkpoint import Checkpoint
+from engine.chroma.config import ChromaConfig
+from engine.chroma.graphs import Graphs, fit, rungs
+from engine.chroma.llama import KvPool, LlamaStack
+from engine.chroma.modules import load_own
+from engine.chroma.prefixes import Prefixes, keys_of
+from engine.chroma.readback import send
+from engine.chroma.reasoner import ReasonerPrompt, Thought
+from engine.chroma.speaker import Pair
+
+_HEAD = "thinker.lm_head.weight"
+_PREFIX = "thinker.model."
+_EMBEDDING = "embed_tokens.weight"
+_PREFILL = 1024
+"""Positions of a prompt that are read at once: the mask of all its heads grows with their square."""
+_SHORTEST_CONTEXT = 512
+"""Positions of the smallest steps that are recorded; the next are four times as long, and so on."""
+LONGEST_CONTEXT = 8192
+"""Positions that a slot holds at most, whatever the model could: of Chroma-4B's they take 36 KiB each."""
+
+
+@dataclass(slots=True)
+class _Answer:
+    """`keys` names the tokens that its slot holds; `said` are those of the answer, the last not read yet."""
+
+    prompt: ReasonerPrompt
+    slot: int
+    keys: np.ndarray
+    kept: int
+    said: list[int] = field(default_factory=list)
+
+    @property
+    def read(self) -> np.ndarray:
+        """All that its slot holds by now."""
+        if not self.said:
+            return self.keys[: self.kept]
+        return np.concatenate((self.keys, np.array(self.said[:-1], dtype=np.int64)))
+
+
+class LocalReasoner:
+    """See `Reasoner`.
+
+    Args:
+        slots: answers at once, and prompts that are kept beside them for the turns to come.
+        batch: answers at once.
+        context: most tokens of a prompt and its answer; None: what the model holds, up to LONGEST_CONTEXT.
+    """
+
+    def __init__(
+        self,
+        config: ChromaConfig,
+        checkpoint: Checkpoint,
+        *,
+        slots: int,
+        batch: int,
+        context: int | None,
+        dtype: torch.dtype,
+        device: torch.device,
+        graphs: Graphs,
+    ) -> None:
+        stack = config.reasoner
+        self._device, self._audio_token = device, config.audio_token
+        self.context = min(context or LONGEST_CONTEXT, stack.positions)
+        tensors = checkpoint.read(_PREFIX, dtype, device)
+        with torch.device("meta"):
+            model, embedding = LlamaStack(stack, bias=True), nn.Embedding(stack.vocab, stack.hidden)
+        own = {"weight": tensors.pop(_EMBEDDING)} if _EMBEDDING in tensors else {}
+        self._table = load_own(embedding, own, checkpoint, _PREFIX + "embed_tokens.").weight
+        self._model = load_own(model, tensors, checkpoint, _PREFIX)
+        self._model.place_tables(self.context, dtype, device)
+        tied = _HEAD not in checkpoint
+        self._head = self._table if tied else next(iter(checkpoint.read(_HEAD, dtype, device).values()))
+        # The slot beyond the others is for what the padding of a step writes.
+        self._pool = KvPool(stack, slots + 1, self.context, dtype, device)
+        self._spare = slots
+        self._prefixes = Prefixes(slots)
+        self._answers: dict[str, _Answer] = {}
+        self._unknown = itertools.count()
+        self.graphs = graphs
+        self._batches, self._contexts = rungs(batch), _contexts(self.context)
+        self._written: dict[int, torch.Tensor] = {}
+        if graphs.on:
+            self._record()
+
+    def start(self, request_id: str, prompt: ReasonerPrompt) -> int:
+        self._check_length(prompt)
+        answer = self._take(prompt)
+        self._answers[request_id] = answer
+        return answer.kept
+
+    def stop(self, request_id: str) -> None:
+        answer = self._answers.pop(request_id, None)
+        if answer is not None:
+            self._prefixes.let_go(answer.slot, answer.read)
+
+    @torch.inference_mode()
+    def turn(self, wanted: Collection[str]) -> list[Thought]:
+        answers = [(request_id, self._answers[request_id]) for request_id in wanted]
+        hidden: dict[str, torch.Tensor] = {}
+        begun = [(request_id, answer) for request_id, answer in answers if answer.said]
+        for request_id, answer in answers:
+            if not answer.said:
+                hidden[request_id] = self._read(answer)
+        if begun:
+            states = self._advance([answer for _, answer in begun])
+            hidden.update(zip((request_id for request_id, _ in begun), states, strict=True))
+        return self._choose(answers, torch.stack([hidden[request_id] for request_id, _ in answers]))
+
+    @torch.inference_mode()
+    def warm(self, prompt: ReasonerPrompt) -> None:
+        if len(prompt.ids) < self.context and self._prefixes.free:
+            self._read_only(prompt)
+
+    @torch.inference_mode()
+    def weigh(self, prompt: ReasonerPrompt, one: Sequence[int], other: Sequence[int]) -> float:
+        self._check_length(prompt)
+        logits = (self._head @ self._read_only(prompt)).float()
+        weights = torch.stack([logits[list(tokens)].logsumexp(0) for tokens in (one, other)])
+        return float(weights.softmax(0)[0])
+
+    def embed(self, ids: list[int]) -> torch.Tensor:
+        return self._table[torch.tensor(ids, device=self._device)]
+
+    def _take(self, prompt: ReasonerPrompt) -> _Answer:
+        sounds = 0 if prompt.sound is None else len(prompt.sound)
+        marks = prompt.marks or [("unknown", next(self._unknown)) for _ in range(sounds)]
+        keys = keys_of(prompt.ids, self._audio_token, marks)
+        taken = self._prefixes.take(keys)
+        if taken.source is not None:
+            self._pool.copy(taken.source, taken.slot, taken.kept)
+        return _Answer(prompt, taken.slot, keys, taken.kept)
+
+    def _read_only(self, prompt: ReasonerPrompt) -> torch.Tensor:
+        """Read a prompt that is not answered here, and keep it. Returns the hidden state after it."""
+        answer = self._take(prompt)
+        held = answer.read
+        try:
+            hidden = self._read(answer)
+            held = answer.keys
+        finally:
+            self._prefixes.let_go(answer.slot, held)
+        return hidden
+
+    def _read(self, answer: _Answer) -> torch.Tensor:
+        """Read the rest of a prompt. Returns the hidden state [hidden] after its last token."""
+        inputs = self._inputs(answer.prompt)
+        slot = torch.tensor([answer.slot], device=self._device)
+        for begin in range(answer.kept, len(inputs), _PREFILL):
+            some = inputs[begin : begin + _PREFILL]
+            start = torch.tensor([begin], device=self._device)
+            hidden = self._model(some[None], self._pool, slot, start, begin + len(some))[0, -1]
+        return hidden
+
+    def _advance(self, answers: Sequence[_Answer]) -> torch.Tensor:
+        """Read the last token of each. Returns the hidden states [rows, hidden] after it."""
+        start = [len(answer.keys) + len(answer.said) - 1 for answer in answers]
+        rows, context = len(answers), max(start) + 1
+        if self.graphs.on:
+            rows, context = fit(self._batches, rows), fit(self._contexts, context)
+        spare = rows - len(answers)
+        inputs = self._room(rows)
+        written = torch.tensor(
+            [
+                [answer.said[-1] for answer in answers] + [0] * spare,
+                [answer.slot for answer in answers] + [self._spare] * spare,
+                start + [0] * spare,
+            ]
+        )
+        send(written, inputs)
+        (states,) = self.graphs.run((rows, context), partial(self._step, inputs, context))
+        return states[: len(answers)]
+
+    def _step(self, inputs: torch.Tensor, context: int) -> tuple[torch.Tensor]:
+        """Read one token of each row; int64 [3, rows] holds tokens, slots and positions. Returns the hidden
+        states [rows, hidden] after it."""
+        tokens, slots, start = inputs.unbind()
+        return (self._model(self._table[tokens][:, None], self._pool, slots, start, context)[:, 0],)
+
+    def _room(self, rows: int) -> torch.Tensor:
+        if rows not in self._written:
+            self._written[rows] = torch.zeros(3, rows, dtype=torch.int64, device=self._device)
+        return self._written[rows]
+
+    @torch.inference_mode()
+    def _record(self) -> None:
+        for rows in reversed(self._batches):
+            inputs = self._room(rows)
+            inputs[1].fill_(self._spare)
+            for context in reversed(self._contexts):
+                self.graphs.record((rows, context), partial(self._step, inputs, context))
+
+    def _choose(self, answers: Sequence[tuple[str, _Answer]], hidden: torch.Tensor) -> list[Thought]:
+        tokens = (hidden @ self._head.T).argmax(-1).tolist()
+        forced = [answer.prompt.forced[len(answer.said) : len(answer.said) + 1] for _, answer in answers]
+        tokens = [ahead[0] if ahead else token for ahead, token in zip(forced, tokens, strict=True)]
+        rows = torch.stack((hidden, self.embed(tokens)), dim=1)
+        thoughts = []
+        for (request_id, answer), token, pair in zip(answers, tokens, rows, strict=True):
+            answer.said.append(token)
+            # An answer that fills the context ends there, as if the model had said so.
+            full = len(answer.keys) + len(answer.said) >= self.context
+            thoughts.append(Thought(request_id, token, Pair(pair, token == answer.prompt.im_end or full)))
+        return thoughts
+
+    def _inputs(self, prompt: ReasonerPrompt) -> torch.Tensor:
+        inputs = self.embed(prompt.ids)
+        if prompt.sound is not None:
+            places = torch.tensor(prompt.ids, device=self._device) == self._audio_token
+            inputs[places] = prompt.sound.to(inputs.dtype)
+        return inputs
+
+    def _check_length(self, prompt: ReasonerPrompt) -> None:
+        if len(prompt.ids) >= self.context:
+            raise EngineError(
+                "context_length_exceeded",
+                f"the conversation has {len(prompt.ids)} tokens; this model holds {self.context} with its"
+                " answer: delete items or start a new session",
+            )
+
+
+def _contexts(most: int) -> tuple[int, ...]:
+    """Contexts to record, up to the whole one."""
+    sizes = [_SHORTEST_CONTEXT << 2 * power for power in range(8)]
+    return (*(size for size in sizes if size < most), most)
