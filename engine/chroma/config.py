@@ -125,6 +125,11 @@ def read_config(folder: Path) -> ChromaConfig:
         raise EngineError("checkpoint_unreadable", f"{path} cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise EngineError("checkpoint_unreadable", f"{path} is not JSON: {error}") from None
+    return parse_config(raw, path)
+
+
+def parse_config(raw: Any, path: Path) -> ChromaConfig:
+    """What a config.json says. `path` names it in errors, which are those of `read_config`."""
     if not isinstance(raw, dict) or raw.get("model_type") != "chroma":
         kind = raw.get("model_type") if isinstance(raw, dict) else None
         raise EngineError(

@@ -42,6 +42,20 @@ class _Decoder(nn.Module):
         self.codebook_head = _CodebookHead(config, codebooks)
 
 
+PARTS = ("backbone.", "decoder.", "decoder." + _TABLE.removesuffix("weight"))
+"""Prefixes of the tensors of `empty_parts`."""
+
+
+def empty_parts(config: ChromaConfig) -> tuple[_Backbone, _Decoder, nn.Embedding]:
+    """Backbone, Decoder and audio embedding, for the weights to be put in."""
+    width, vocab = config.backbone.hidden, config.backbone.vocab
+    return (
+        _Backbone(config.backbone),
+        _Decoder(config.decoder, width, config.codebooks),
+        nn.Embedding(config.codebooks * vocab, width),
+    )
+
+
 class FrameModel:
     """Backbone and Decoder with their shared audio embedding.
 
@@ -73,9 +87,7 @@ class FrameModel:
     def _load(self, checkpoint: Checkpoint) -> None:
         config = self.config
         with torch.device("meta"):
-            backbone = _Backbone(config.backbone)
-            decoder = _Decoder(config.decoder, config.backbone.hidden, config.codebooks)
-            table = nn.Embedding(config.codebooks * config.backbone.vocab, config.backbone.hidden)
+            backbone, decoder, table = empty_parts(config)
         of_backbone = checkpoint.read("backbone.", self.dtype, self.device)
         of_decoder = checkpoint.read("decoder.", self.dtype, self.device)
         # The two audio embeddings are one tensor, stored under either name or both.

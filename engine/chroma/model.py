@@ -11,11 +11,13 @@ from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import Qwen2_5O
 
 from engine.api import EngineError
 from engine.chroma.checkpoint import Checkpoint
-from engine.chroma.config import ChromaConfig, read_config
+from engine.chroma.config import ChromaConfig, parse_config, read_config
 from engine.chroma.graphs import CudaRecorder, Graphs, Recorder
 from engine.chroma.hearing import Hearing
 from engine.chroma.llama import KvPool
+from engine.chroma.random_weights import RandomCheckpoint, byte_tokenizer, random_config
 from engine.chroma.reasoner import Reasoner
+from engine.chroma.shapes import RANDOM, SHAPES
 from engine.chroma.speaker import Speaker
 from engine.chroma.text import ChatPrompt, load_tokenizer
 from engine.chroma.thinker import LocalReasoner
@@ -91,8 +93,22 @@ def pick_recorder(device: torch.device, *, cuda_graphs: bool) -> Recorder | None
     return CudaRecorder(device) if cuda_graphs and device.type == "cuda" else None
 
 
+def _open(folder: Path | str) -> tuple[ChromaConfig, Checkpoint, Any]:
+    name = str(folder)
+    if not name.startswith(RANDOM):
+        return read_config(Path(folder)), Checkpoint(Path(folder)), load_tokenizer(Path(folder))
+    shape, tokenizer = name.removeprefix(RANDOM), byte_tokenizer()
+    if shape not in SHAPES:
+        raise EngineError(
+            "model_not_found",
+            f"there is no model of random weights called {shape!r}, only {', '.join(SHAPES)}",
+        )
+    config = parse_config(random_config(shape, tokenizer), Path(name))
+    return config, RandomCheckpoint(shape, config), tokenizer
+
+
 def load_model(
-    folder: Path,
+    folder: Path | str,
     *,
     slots: int,
     top_k: int,
@@ -104,16 +120,16 @@ def load_model(
     """Load every part of a checkpoint folder.
 
     Args:
+        folder: of the checkpoint; or `random:` and a name from `engine.chroma.shapes`, for a model of that
+            size with random weights.
         recorder: makes graphs of the steps; without, they run as they are (see `pick_recorder`).
         slots: answers at once; twice as many prompts are kept, so that a turn finds the one before it.
 
     Raises:
         EngineError: the folder does not hold a whole Chroma checkpoint.
     """
-    config = read_config(folder)
-    checkpoint = Checkpoint(folder)
+    config, checkpoint, tokenizer = _open(folder)
     thinker = Qwen2_5OmniThinkerConfig(**config.thinker)
-    tokenizer = load_tokenizer(folder)
     return ChromaModel(
         config=config,
         checkpoint=checkpoint,

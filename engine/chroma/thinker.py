@@ -26,7 +26,7 @@ from engine.chroma.readback import send
 from engine.chroma.reasoner import ReasonerPrompt, Thought
 from engine.chroma.speaker import Pair
 
-_HEAD = "thinker.lm_head.weight"
+HEAD = "thinker.lm_head.weight"
 _PREFIX = "thinker.model."
 _EMBEDDING = "embed_tokens.weight"
 _PREFILL = 1024
@@ -55,6 +55,16 @@ class _Answer:
         return np.concatenate((self.keys, np.array(self.said[:-1], dtype=np.int64)))
 
 
+PARTS = (_PREFIX, _PREFIX + "embed_tokens.")
+"""Prefixes of the tensors of `empty_model`."""
+
+
+def empty_model(config: ChromaConfig) -> tuple[LlamaStack, nn.Embedding]:
+    """The language model and its embeddings, for the weights to be put in."""
+    stack = config.reasoner
+    return LlamaStack(stack, bias=True), nn.Embedding(stack.vocab, stack.hidden)
+
+
 class LocalReasoner:
     """See `Reasoner`.
 
@@ -81,13 +91,13 @@ class LocalReasoner:
         self.context = min(context or LONGEST_CONTEXT, stack.positions)
         tensors = checkpoint.read(_PREFIX, dtype, device)
         with torch.device("meta"):
-            model, embedding = LlamaStack(stack, bias=True), nn.Embedding(stack.vocab, stack.hidden)
+            model, embedding = empty_model(config)
         own = {"weight": tensors.pop(_EMBEDDING)} if _EMBEDDING in tensors else {}
         self._table = load_own(embedding, own, checkpoint, _PREFIX + "embed_tokens.").weight
         self._model = load_own(model, tensors, checkpoint, _PREFIX)
         self._model.place_tables(self.context, dtype, device)
-        tied = _HEAD not in checkpoint
-        self._head = self._table if tied else next(iter(checkpoint.read(_HEAD, dtype, device).values()))
+        tied = HEAD not in checkpoint
+        self._head = self._table if tied else next(iter(checkpoint.read(HEAD, dtype, device).values()))
         # The slot beyond the others is for what the padding of a step writes.
         self._pool = KvPool(stack, slots + 1, self.context, dtype, device)
         self._spare = slots

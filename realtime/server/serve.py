@@ -18,6 +18,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--model", default="echo", help="hub id (FlashLabs/Chroma-4B), checkpoint folder, or echo (default)"
     )
+    parser.add_argument(
+        "--random-weights", metavar="SHAPE", help="measure speed without weights: chroma-4b, chroma-mid"
+    )
     parser.add_argument("--revision", help="branch, tag or commit of a hub id")
     parser.add_argument(
         "--transcriber", metavar="whisper:ID", help="a Whisper model for clients that name it"
@@ -77,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
         _check(options)
         engine = create(
             EngineSettings(
-                model=options.model,
+                model=f"random:{options.random_weights}" if options.random_weights else options.model,
                 revision=options.revision,
                 voice=options.voice,
                 voices_dir=options.voices_dir,
