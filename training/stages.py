@@ -9,7 +9,7 @@ from pathlib import Path
 
 from training.assemble import reasoner_weights, trained, write_checkpoint
 from training.codec.codes import train_codes
-from training.codec.sound import Coder, Frames, train_decoder, train_encoder, write_frames, write_heard
+from training.codec.sound import Coder, train_decoder, train_encoder, write_heard
 from training.corpus.build import answers, questions, read_questions
 from training.corpus.synthesis import Sounds
 from training.reasoner.hearing import train_tower
@@ -58,21 +58,12 @@ def _codes(folder: Path, seconds: float) -> None:
     train_codes(folder, Sounds(folder / "answers.npy"), seconds=seconds)
 
 
-def _frames(folder: Path, seconds: float) -> None:
-    """A stage of its own: codes that were trained elsewhere have no frames here yet."""
-    write_frames(folder, "answers", Sounds(folder / "answers.npy"))
-
-
 def _decoder(folder: Path, seconds: float) -> None:
-    train_decoder(
-        folder, Sounds(folder / "answers.npy"), Frames(folder / "answers.frames.npz"), seconds=seconds
-    )
+    train_decoder(folder, Sounds(folder / "answers.npy"), seconds=seconds)
 
 
 def _encoder(folder: Path, seconds: float) -> None:
-    train_encoder(
-        folder, Sounds(folder / "answers.npy"), Frames(folder / "answers.frames.npz"), seconds=seconds
-    )
+    train_encoder(folder, Sounds(folder / "answers.npy"), seconds=seconds)
 
 
 def _text(folder: Path, seconds: float) -> None:
@@ -106,8 +97,7 @@ def _speech(folder: Path, seconds: float) -> None:
 def _voice(folder: Path, seconds: float) -> None:
     """On the hidden states of the Reasoner and on references' codes of the encoder, as they ship."""
     language, _ = reasoner_weights(folder)
-    frames = Frames(folder / "answers.frames.npz")
-    heard = write_heard(folder, "answers", Sounds(folder / "answers.npy"), frames)
+    heard = write_heard(folder, "answers", Sounds(folder / "answers.npy"))
     _speak(folder, "voice", language, seconds, rate=4e-4, start="speech", heard=heard)
 
 
@@ -155,14 +145,13 @@ STAGES = {
     for stage in (
         Stage("corpus", (), 0, _corpus),
         Stage("codes", ("corpus",), 300, _codes),
-        Stage("frames", ("codes",), 0, _frames),
         Stage("text", ("corpus",), 1850, _text),
-        Stage("decoder", ("frames",), 2100, _decoder),
+        Stage("decoder", ("codes",), 4800, _decoder),
         Stage("tower", ("text",), 10_000, _tower),
         Stage("language", ("text",), 2400, _language),
         Stage("reasoner", ("language", "tower"), 2400, _reasoner),
         Stage("speech", ("codes", "language"), 12_000, _speech),
-        Stage("encoder", ("frames",), 900, _encoder),
+        Stage("encoder", ("codes",), 1500, _encoder),
         Stage("voice", ("speech", "reasoner", "encoder"), 600, _voice),
         Stage("checkpoint", ("decoder", "voice"), 0, _checkpoint),
     )

@@ -11,7 +11,7 @@ from transformers import MimiConfig, MimiModel
 
 from training.codec.codes import MelCodec, shifted
 from training.codec.mel import SpectralLoss, filters, log_mel
-from training.corpus.synthesis import Sounds, log
+from training.corpus.synthesis import Sounds
 from training.run import Run, load_stage, pick_device
 from training.shapes import CODEBOOKS, SAMPLES_PER_FRAME, codec_config
 
@@ -19,19 +19,6 @@ _LEAD = 4
 """Frames at the start of a piece that only give the decoder its state; they are not judged."""
 _FRAMES = 20
 _BATCH = 8
-
-
-class Frames:
-    """Every sentence of a corpus as frames: its sound, latents and codes, each at a shift of its own."""
-
-    def __init__(self, path: Path) -> None:
-        kept = np.load(path)
-        self.codes, self.latents = torch.from_numpy(kept["codes"]), torch.from_numpy(kept["latents"])
-        self.ends, self.shifts = kept["ends"], kept["shifts"]
-
-    def span(self, index: int) -> tuple[int, int]:
-        """First frame of a sentence, and the one behind its last."""
-        return int(self.ends[index - 1]) if index else 0, int(self.ends[index])
 
 
 def load_codec(folder: Path) -> MelCodec:
@@ -61,35 +48,10 @@ class Coder:
 
 
 @torch.inference_mode()
-def write_frames(folder: Path, name: str, sounds: Sounds, *, seed: int = 42) -> Path:
-    """Encode a corpus with the codes of stage 1 into `NAME.frames.npz`, unless it is there."""
-    path = folder / f"{name}.frames.npz"
-    if path.is_file():
-        return path
-    coder = Coder(folder)
-    rng = np.random.default_rng(seed)
-    shifts = rng.integers(SAMPLES_PER_FRAME, size=len(sounds))
-    codes, latents, ends = [], [], []
-    for index in range(len(sounds)):
-        latent, code = coder.latents(sounds[index], int(shifts[index]))
-        codes.append(code.short().numpy())
-        latents.append(latent.half().numpy())
-        ends.append(len(latent))
-    np.savez(
-        path,
-        codes=np.concatenate(codes),
-        latents=np.concatenate(latents),
-        ends=np.cumsum(ends),
-        shifts=shifts,
-    )
-    log(f"{name}: {sum(ends)} frames encoded")
-    return path
-
-
-@torch.inference_mode()
-def write_heard(folder: Path, name: str, sounds: Sounds, frames: Frames) -> Path:
-    """The codes that the encoder of stage 3 hears in a corpus, into `NAME.heard.npy` [frames, 8]."""
-    path = folder / f"{name}.heard.npy"
+def write_heard(folder: Path, name: str, sounds: Sounds) -> Path:
+    """What the encoder of stage 3 hears in a corpus, into `NAME.heard.npz`: `codes` [frames, 8], and `ends`
+    of the sentences in them."""
+    path = folder / f"{name}.heard.npz"
     if path.is_file():
         return path
     encoder = SoundEncoder().eval()
@@ -97,33 +59,34 @@ def write_heard(folder: Path, name: str, sounds: Sounds, frames: Frames) -> Path
     quantiser = load_codec(folder).quantiser
     codes = []
     for index in range(len(sounds)):
-        sound = torch.from_numpy(shifted(sounds[index], int(frames.shifts[index])))
+        sound = torch.from_numpy(shifted(sounds[index], 0))
         codes.append(quantiser(encoder(sound[None])[0], CODEBOOKS)[2].short().numpy())
-    np.save(path, np.concatenate(codes))
+    np.savez(path, codes=np.concatenate(codes), ends=np.cumsum([len(each) for each in codes]))
     return path
 
 
 class Pieces:
-    """Random pieces of the corpus: sound [B, n * 1920], codes [B, 8, n], latents [B, n, width]."""
+    """Pieces of the corpus at random shifts: sound [B, n * 1920], codes [B, 8, n], latents [B, n, width]."""
 
-    def __init__(self, sounds: Sounds, frames: Frames, seed: int) -> None:
-        self._sounds, self._frames = sounds, frames
+    def __init__(self, sounds: Sounds, coder: Coder, seed: int) -> None:
+        self._sounds, self._coder = sounds, coder
         self._rng = np.random.default_rng(seed)
 
     def draw(self, batch: int, length: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Pieces of `length` frames; shorter sentences are followed by silence."""
+        """Pieces of `length` frames; sentences that are shorter are not drawn."""
         sound: list[torch.Tensor] = []
         codes, latents = [], []
         while len(sound) < batch:
             index = int(self._rng.integers(len(self._sounds)))
-            first, behind = self._frames.span(index)
-            if behind - first < length:
+            if self._sounds.samples(index) < length * SAMPLES_PER_FRAME:
                 continue
-            at = int(self._rng.integers(behind - first - length + 1))
-            whole = shifted(self._sounds[index], int(self._frames.shifts[index]))
-            sound.append(torch.from_numpy(whole[at * SAMPLES_PER_FRAME : (at + length) * SAMPLES_PER_FRAME]))
-            codes.append(self._frames.codes[first + at : first + at + length].long().T)
-            latents.append(self._frames.latents[first + at : first + at + length].float())
+            shift = int(self._rng.integers(SAMPLES_PER_FRAME))
+            whole = torch.from_numpy(shifted(self._sounds[index], shift))
+            latent, code = self._coder.latents(self._sounds[index], shift)
+            at = int(self._rng.integers(len(code) - length + 1))
+            sound.append(whole[at * SAMPLES_PER_FRAME : (at + length) * SAMPLES_PER_FRAME])
+            codes.append(code[at : at + length].T)
+            latents.append(latent[at : at + length])
         return torch.stack(sound), torch.stack(codes), torch.stack(latents)
 
 
@@ -162,14 +125,14 @@ class SoundEncoder(nn.Module):
         return self.downsample(x.transpose(1, 2)).transpose(1, 2)
 
 
-def train_decoder(folder: Path, sounds: Sounds, frames: Frames, *, seconds: float, seed: int = 43) -> None:
+def train_decoder(folder: Path, sounds: Sounds, *, seconds: float, seed: int = 43) -> None:
     """Train into `decoder.pt`."""
     torch.manual_seed(seed)
     device = pick_device()
     model = SoundDecoder(load_codec(folder)).to(device).train()
     distance = SpectralLoss(device)
     run = Run(folder, "decoder", model, seconds=seconds, rate=1.5e-3)
-    pieces = Pieces(sounds, frames, seed + run.step)
+    pieces = Pieces(sounds, Coder(folder), seed + run.step)
     judged = _LEAD * SAMPLES_PER_FRAME
     while not run.over:
         sound, codes, _ = pieces.draw(_BATCH, _FRAMES)
@@ -178,13 +141,13 @@ def train_decoder(folder: Path, sounds: Sounds, frames: Frames, *, seconds: floa
     run.keep()
 
 
-def train_encoder(folder: Path, sounds: Sounds, frames: Frames, *, seconds: float, seed: int = 44) -> None:
+def train_encoder(folder: Path, sounds: Sounds, *, seconds: float, seed: int = 44) -> None:
     """Train into `encoder.pt`: the mean squared distance to the latents of stage 1."""
     torch.manual_seed(seed)
     device = pick_device()
     model = SoundEncoder().to(device).train()
     run = Run(folder, "encoder", model, seconds=seconds, rate=1.5e-3)
-    pieces = Pieces(sounds, frames, seed + run.step)
+    pieces = Pieces(sounds, Coder(folder), seed + run.step)
     while not run.over:
         sound, _, latents = pieces.draw(_BATCH, _FRAMES)
         made = model(sound.to(device))

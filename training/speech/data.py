@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.codec.sound import Coder, Frames
+from training.codec.sound import Coder
 from training.corpus.build import read_conversation
 from training.corpus.synthesis import Sounds, log
 from training.reasoner.text import build_text_model
@@ -103,8 +103,8 @@ def read_answers(
     parts = np.split(np.arange(len(rows)), kept["ends"][:-1])
     references: list[np.ndarray | None] = [None] * len(entries)
     if heard is not None:
-        ends = Frames(folder / f"{name}.frames.npz").ends
-        references = list(np.split(np.load(heard).astype(np.int64), ends[:-1]))
+        made = np.load(heard)
+        references = list(np.split(made["codes"].astype(np.int64), made["ends"][:-1]))
     return [
         Answer(entry["voice"], encoder(entry["text"]), rows[part], sounds, index, references[index])
         for index, (entry, part) in enumerate(zip(entries, parts, strict=True))
