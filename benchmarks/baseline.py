@@ -6,14 +6,21 @@ of every frame, a Mimi that decodes whole pieces), written with transformers' cl
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import nn
 from transformers import DynamicCache, GenerationMixin, LlamaConfig, LlamaModel, LlamaPreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
+from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import Qwen2_5OmniThinkerConfig
+from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniThinkerTextModel
 
+from engine.chroma.config import StackConfig
 from engine.chroma.model import ChromaModel
+from engine.chroma.modules import load_pretrained
+from engine.chroma.reasoner import ReasonerPrompt
+from engine.chroma.thinker import HEAD
 from engine.runtime.loop import Job
 
 CODEC_GROUP = 4
@@ -57,6 +64,32 @@ class _Decoder(LlamaPreTrainedModel, GenerationMixin):
         return CausalLMOutputWithPast(logits=logits, past_key_values=out.past_key_values)
 
 
+def _config(stack: StackConfig) -> LlamaConfig:
+    rope = stack.rope
+    scaled = {
+        "factor": rope.factor,
+        "low_freq_factor": rope.low_freq_factor,
+        "high_freq_factor": rope.high_freq_factor,
+        "original_max_position_embeddings": rope.original_positions,
+    }
+    return LlamaConfig(
+        num_hidden_layers=stack.layers,
+        hidden_size=stack.hidden,
+        intermediate_size=stack.ffn,
+        num_attention_heads=stack.heads,
+        num_key_value_heads=stack.kv_heads,
+        head_dim=stack.head_dim,
+        rms_norm_eps=stack.eps,
+        max_position_embeddings=stack.positions,
+        vocab_size=stack.vocab,
+        rope_parameters={
+            "rope_type": rope.kind,
+            "rope_theta": rope.theta,
+            **(scaled if rope.kind == "llama3" else {}),
+        },
+    )
+
+
 def _llama(config: LlamaConfig, weights: dict[str, torch.Tensor]) -> LlamaModel:
     model = LlamaModel(config)
     model.embed_tokens = nn.Identity()
@@ -64,18 +97,49 @@ def _llama(config: LlamaConfig, weights: dict[str, torch.Tensor]) -> LlamaModel:
     return model.eval().requires_grad_(False)
 
 
+class _Text:
+    """The Reasoner's language model with a cache of its own: greedy text, token by token."""
+
+    def __init__(self, chroma: ChromaModel) -> None:
+        speaker = chroma.speaker
+        config = Qwen2_5OmniThinkerConfig(**chroma.config.thinker).text_config
+        self._model = load_pretrained(
+            Qwen2_5OmniThinkerTextModel,
+            config,
+            chroma.checkpoint,
+            "thinker.model.",
+            speaker.frames.dtype,
+            speaker.device,
+        )
+        self._table = self._model.embed_tokens.weight
+        found = chroma.checkpoint.read(HEAD, speaker.frames.dtype, speaker.device)
+        self._head = next(iter(found.values()), self._table)
+        self._audio_token = chroma.config.audio_token
+
+    def pairs(self, prompt: ReasonerPrompt) -> Iterator[tuple[torch.Tensor, bool]]:
+        """What the Backbone hears of each token [2, hidden], and whether the token ends the text."""
+        ids = torch.tensor(prompt.ids, device=self._table.device)
+        x, cache = self._table[ids], DynamicCache()
+        if prompt.sound is not None:
+            x[ids == self._audio_token] = prompt.sound.to(x.dtype)
+        token = None
+        while token != prompt.im_end:
+            out = self._model(inputs_embeds=x[None], past_key_values=cache, use_cache=True)
+            hidden = out.last_hidden_state[0, -1]
+            token = int((self._head @ hidden).argmax())
+            x = self._table[token][None]
+            yield torch.cat((hidden[None], x)), token == prompt.im_end
+
+
 class Baseline:
-    """Answers one job at a time, greedy.
+    """Answers one job at a time, greedy."""
 
-    Args:
-        backbone, decoder: the checkpoint's `backbone_config` and `decoder_config`.
-    """
-
-    def __init__(self, chroma: ChromaModel, backbone: dict[str, Any], decoder: dict[str, Any]) -> None:
+    def __init__(self, chroma: ChromaModel) -> None:
         self._chroma = chroma
         self._frames = chroma.speaker.frames
-        self._backbone = _llama(LlamaConfig(**backbone), self._frames.backbone.model.state_dict())
-        self._decoder = _Decoder(LlamaConfig(**decoder), chroma).eval()
+        self._backbone = _llama(_config(chroma.config.backbone), self._frames.backbone.model.state_dict())
+        self._decoder = _Decoder(_config(chroma.config.decoder), chroma).eval()
+        self._text = _Text(chroma)
 
     @torch.inference_mode()
     def answer(self, job: Job, voice: torch.Tensor) -> tuple[list[list[int]], torch.Tensor]:
@@ -85,15 +149,14 @@ class Baseline:
             voice: embeddings of the voice prompt [positions, hidden].
         """
         chroma, cache = self._chroma, DynamicCache()
-        chroma.reasoner.start(job.id, job.prompt)
+        pairs = self._text.pairs(job.prompt)
         x, text_over, wants = voice, False, True
         codes: list[list[int]] = []
         sound: list[torch.Tensor] = []
         while len(codes) < job.max_frames:
             if wants and not text_over:
-                (thought,) = chroma.reasoner.turn([job.id])
-                x = torch.cat((x, thought.pair.rows))
-                text_over = thought.pair.last
+                pair, text_over = next(pairs)
+                x = torch.cat((x, pair))
             wants = not wants
             heard = self._backbone(inputs_embeds=x[None], past_key_values=cache, use_cache=True)
             hidden = heard.last_hidden_state[:, -1]
@@ -112,7 +175,6 @@ class Baseline:
                 sound.append(self._decode(codes[-CODEC_GROUP:]))
         if rest := len(codes) % CODEC_GROUP:
             sound.append(self._decode(codes[-rest:]))
-        chroma.reasoner.stop(job.id)
         return codes, torch.cat(sound)
 
     def _decode(self, codes: list[list[int]]) -> torch.Tensor:

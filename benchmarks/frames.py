@@ -2,16 +2,16 @@
 
     python -m benchmarks.frames CHECKPOINT
 
-CHECKPOINT holds golden cases (`.npz`); the longest is answered by both. Text, Backbone, Decoder, codec
-and PCM are all in the time; loading, the voice prompt and hearing are not. Both must give the reference's
-frames, or nothing is reported. The baseline takes one request at a time, as the published server does:
+CHECKPOINT holds golden cases (`.npz`), of which the longest is answered by both; or it is `random:chroma-4b`
+or `random:chroma-mid`, a size with random weights. Text, Backbone, Decoder, codec and PCM are in the time;
+loading, the voice prompt and hearing are not. Both must give the same frames, those of the reference where
+there are any, or nothing is reported. The baseline takes one request at a time, as the published server does:
 N requests cost it N times as long, so its time a frame is that of one request, measured beside each batch.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import statistics
 import sys
@@ -26,9 +26,20 @@ import transformers
 
 from benchmarks.baseline import Baseline
 from engine.chroma import parity
-from engine.chroma.model import ChromaModel, load_model, pick_device, pick_dtype
+from engine.chroma.model import (
+    ChromaModel,
+    load_model,
+    pick_device,
+    pick_dtype,
+    pick_recorder,
+    use_device,
+)
+from engine.chroma.reasoner import ReasonerPrompt
+from engine.runtime.loop import Job
 
 FRAME_MS = 80.0
+
+Case = dict[str, np.ndarray]
 
 
 def median_ms(run: Callable[[], object], repeats: int, device: torch.device) -> float:
@@ -48,7 +59,7 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def voice_embeddings(chroma: ChromaModel, case: dict[str, np.ndarray]) -> torch.Tensor:
+def voice_embeddings(chroma: ChromaModel, case: Case) -> torch.Tensor:
     """The voice prompt as the baseline prefills it with every answer: [positions, hidden]."""
     ids = [chroma.config.text_start, *case["prompt_text_ids"].tolist(), chroma.config.text_end]
     codes = torch.from_numpy(case["prompt_codes"].T.copy()).to(chroma.speaker.device)
@@ -56,37 +67,75 @@ def voice_embeddings(chroma: ChromaModel, case: dict[str, np.ndarray]) -> torch.
     return torch.cat((text, chroma.speaker.frames.embed_frames(codes), torch.zeros_like(text[:1])))
 
 
+def random_case(chroma: ChromaModel, frames: int) -> Case:
+    """A question of 5 s, a voice of 4 s and an answer of so many frames, all of it noise."""
+    rng = np.random.default_rng(1)
+    sound = (rng.standard_normal(5 * 16_000) * 0.1).astype(np.float32)
+    audio = np.full(len(chroma.hearing.hear(sound)), chroma.config.audio_token)
+    return {
+        "thinker_input_ids": np.concatenate((rng.integers(256, size=60), audio, rng.integers(256, size=8))),
+        "im_end_token_id": np.array(-1),
+        "user_audio_16k": sound,
+        "prompt_text_ids": rng.integers(256, size=40),
+        "prompt_codes": rng.integers(chroma.config.codebook_size, size=(chroma.config.codebooks, 50)),
+        "codes": np.zeros((frames, chroma.config.codebooks)),
+    }
+
+
+def job(chroma: ChromaModel, name: str, case: Case) -> Job:
+    """An answer to a case, with the codes of its voice as they are given."""
+    codes = torch.from_numpy(case["prompt_codes"].T.copy())
+    voice = chroma.voice_prompt(case["prompt_text_ids"].tolist(), codes)
+    prompt = ReasonerPrompt(
+        case["thinker_input_ids"].tolist(),
+        chroma.hearing.hear(case["user_audio_16k"]),
+        int(case["im_end_token_id"]),
+    )
+    return Job(name, prompt, voice, parity.GREEDY, max_frames=len(case["codes"]))
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.frames", description=__doc__)
-    parser.add_argument("folder", type=Path, metavar="CHECKPOINT")
+    parser.add_argument("model", metavar="CHECKPOINT")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--frames", type=int, default=50, help="of an answer of random weights")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     device = pick_device(options.device)
+    use_device(device)
     dtype = pick_dtype(options.dtype, device)
-    chroma = load_model(options.folder, slots=max(options.batches), top_k=50, device=device, dtype=dtype)
-    config = json.loads((options.folder / "config.json").read_text())
-    case = max((dict(np.load(path)) for path in options.folder.glob("*.npz")), key=lambda c: len(c["codes"]))
+    chroma = load_model(
+        options.model,
+        slots=max(options.batches),
+        top_k=50,
+        device=device,
+        dtype=dtype,
+        context=1024,
+        recorder=pick_recorder(device, cuda_graphs=True),
+    )
+    cases = [dict(np.load(path)) for path in Path(options.model).glob("*.npz")]
+    case = max(cases, key=lambda each: len(each["codes"])) if cases else random_case(chroma, options.frames)
     frames = len(case["codes"])
 
-    baseline = Baseline(chroma, config["backbone_config"], config["decoder_config"])
+    baseline = Baseline(chroma)
     voice = voice_embeddings(chroma, case)
-    alone = parity.job(chroma, "baseline", case)
-    if baseline.answer(alone, voice)[0] != case["codes"].tolist():
+    alone = job(chroma, "baseline", case)
+    wanted = baseline.answer(alone, voice)[0]
+    if cases and wanted != case["codes"].tolist():
         print("frames: the baseline does not give the reference's frames", file=sys.stderr)
         return 1
 
     rows = []
     for batch in options.batches:
-        jobs = [parity.job(chroma, f"{index}", case) for index in range(batch)]
+        jobs = [job(chroma, f"{index}", case) for index in range(batch)]
         for answer in parity.play(chroma, jobs):
-            if [list(codes) for codes in answer.codes] != case["codes"].tolist():
-                print(f"frames: batch {batch} does not give the reference's frames", file=sys.stderr)
+            if [list(codes) for codes in answer.codes] != wanted:
+                print(f"frames: batch {batch} and the baseline make different frames", file=sys.stderr)
                 return 1
         ours = median_ms(partial(parity.play, chroma, jobs), options.repeats, device)
         theirs = median_ms(partial(baseline.answer, alone, voice), options.repeats, device)
@@ -94,7 +143,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{platform.machine()} CPU"
     print(
-        f"{options.folder.name}: {where}, {options.threads} threads, {str(dtype).removeprefix('torch.')},"
+        f"{options.model}: {where}, {options.threads} threads, {str(dtype).removeprefix('torch.')},"
         f" torch {torch.__version__}, transformers {transformers.__version__}; {frames} frames an answer,"
         f" median of {options.repeats}"
     )

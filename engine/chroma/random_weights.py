@@ -38,8 +38,9 @@ _TEMPLATE = """\
 {%- if add_generation_prompt %}<|im_start|>assistant
 {% endif -%}"""
 _STD = 0.02
-_BLOCK = 1 << 20
-"""So many random numbers are drawn and then repeated: drawing billions would take longer than all else."""
+_BLOCK = 1_048_573
+"""So many random numbers are drawn and then repeated: drawing billions would take longer than all else. It is
+a prime, so that no two rows of a matrix are alike."""
 
 
 def byte_tokenizer() -> Any:
@@ -62,7 +63,7 @@ def random_config(shape: str, tokenizer: Any) -> dict[str, Any]:
 
 
 class RandomCheckpoint(Checkpoint):
-    """A checkpoint in no file: tensors of the right names and shapes, made when they are read."""
+    """A checkpoint in no file: its tensors are made when they are read, the same ones each time."""
 
     def __init__(self, shape: str, config: ChromaConfig) -> None:
         self.folder = Path(f"random {shape}")
@@ -90,7 +91,8 @@ class RandomCheckpoint(Checkpoint):
         return [name for name in self._shapes if name.startswith(prefix)]
 
     def read(self, prefix: str, dtype: torch.dtype, device: torch.device) -> dict[str, torch.Tensor]:
-        block = torch.randn(_BLOCK, device=device, dtype=torch.float32).mul_(_STD)
+        generator = torch.Generator(device).manual_seed(1)
+        block = torch.randn(_BLOCK, generator=generator, device=device).mul_(_STD)
         return {
             name[len(prefix) :]: _filled(name, self._shapes[name], block, dtype)
             for name in self.names(prefix)
