@@ -107,6 +107,9 @@ class ChromaEngine(Engine):
         self._commands.put(None)
         await asyncio.to_thread(self._thread.join)
         self._thread = None
+        for part, graphs in self._chroma.graphs.items():
+            if graphs.on:
+                log.info("%s: %s", part, graphs.counts)
 
     def respond(self, request: Request) -> AsyncIterator[Event]:
         if request.id in self._running:

@@ -61,6 +61,13 @@ class GraphCounts:
         """Share of steps that were replayed; 0 before the first."""
         return self.hits / max(1, self.hits + self.misses)
 
+    def __str__(self) -> str:
+        steps = self.hits + self.misses
+        return (
+            f"{self.recorded} steps recorded in {self.seconds:.1f} s;"
+            f" {100 * self.rate:.1f} % of {steps} steps were replayed"
+        )
+
 
 class Graphs:
     """Recorded steps by their shape. Without a recorder every step runs as it is."""

@@ -34,6 +34,8 @@ class ChromaModel:
     hearing: Hearing
     reasoner: Reasoner
     speaker: Speaker
+    graphs: dict[str, Graphs]
+    """The recorded steps of each part."""
 
     def voice_prompt(self, transcript: list[int], codes: torch.Tensor) -> KvPool:
         """Backbone keys and values of a reference voice; they depend on the voice alone.
@@ -130,6 +132,7 @@ def load_model(
     """
     config, checkpoint, tokenizer = _open(folder)
     thinker = Qwen2_5OmniThinkerConfig(**config.thinker)
+    graphs = {"Reasoner": Graphs(recorder), "Speaker": Graphs(recorder)}
     return ChromaModel(
         config=config,
         checkpoint=checkpoint,
@@ -144,7 +147,7 @@ def load_model(
             context=context,
             dtype=dtype,
             device=device,
-            graphs=Graphs(recorder),
+            graphs=graphs["Reasoner"],
         ),
         speaker=Speaker(
             config,
@@ -153,6 +156,7 @@ def load_model(
             top_k=top_k,
             dtype=dtype,
             device=device,
-            graphs=Graphs(recorder),
+            graphs=graphs["Speaker"],
         ),
+        graphs=graphs,
     )

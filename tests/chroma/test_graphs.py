@@ -97,6 +97,7 @@ def test_recorded_steps_give_the_references_frames(recorded, cases, name):
     assert recorded.speaker.graphs.counts.hits - before >= len(cases[name]["codes"])
     assert recorded.speaker.graphs.counts.misses == 0
     assert recorded.speaker.graphs.counts.rate == 1.0
+    assert "100.0 % of" in str(recorded.graphs["Speaker"].counts)
 
 
 def test_padding_touches_no_answer(recorded, cases):
