@@ -110,8 +110,12 @@ def test_a_sound_that_never_comes_is_forgotten():
     assert run(work).cached_audio_tokens == 0
 
 
-def test_a_prompt_with_no_end_in_sight_is_not_read_ahead(chroma):
-    chroma.reasoner.warm(ReasonerPrompt([1] * chroma.reasoner.context, None, 0))
+def test_a_prompt_with_no_end_in_sight_is_not_read_ahead(chroma, monkeypatch):
+    read = []
+    monkeypatch.setattr(chroma.reasoner, "_read_only", read.append)
+    chroma.reasoner.warm(longest := ReasonerPrompt([1] * (chroma.reasoner.context - 1), None, 0))
+    chroma.reasoner.warm(replace(longest, ids=[1, *longest.ids]))
+    assert read == [longest]
 
 
 def test_golden_answers_are_the_same_after_what_came_before_them(chroma, cases):
