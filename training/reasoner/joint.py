@@ -10,7 +10,14 @@ from torch import nn
 
 from training.corpus.build import Questions
 from training.reasoner.hearing import QuestionDraw, build_tower, hear, listening_loss
-from training.reasoner.text import Row, batches, build_text_model, draw_conversation, next_token_loss, padded
+from training.reasoner.text import (
+    Row,
+    build_text_model,
+    draw_conversation,
+    next_token_loss,
+    padded,
+    row_batches,
+)
 from training.run import Run, pick_device
 from training.tokens import Encoder
 
@@ -69,7 +76,7 @@ def train_reasoner(
     both = both.to(device).train()
     run = Run(folder, "reasoner", both, seconds=seconds, rate=3e-4, warmup=100)
     rng = random.Random(seed + run.step)
-    made = batches(rng, _SpokenDraw(questions, encoder, rng))
+    made = row_batches(rng, _SpokenDraw(questions, encoder, rng))
     while not run.over:
         rows = next(made)
         heard = [each for row in rows for each in row.heard]

@@ -12,6 +12,7 @@ from torch import nn
 from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import Qwen2_5OmniTextConfig
 from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniThinkerTextModel
 
+from training.batches import batches
 from training.reasoner.sound import Heard
 from training.run import Run, Weights, pick_device
 from training.shapes import text_config
@@ -71,17 +72,9 @@ def padded(rows: list[Row], device: torch.device) -> tuple[torch.Tensor, torch.T
     return ids.to(device), wanted.to(device)
 
 
-def batches(rng: random.Random, draw: Callable[[], Row]) -> Iterator[list[Row]]:
-    """Conversations in batches of like length, about `_TOKENS` each, so that little is padded."""
-    while True:
-        rows = sorted((draw() for _ in range(_POOL)), key=lambda row: len(row.ids))
-        made: list[list[Row]] = [[]]
-        for row in rows:
-            if made[-1] and len(row.ids) * (len(made[-1]) + 1) > _TOKENS:
-                made.append([])
-            made[-1].append(row)
-        rng.shuffle(made)
-        yield from made
+def row_batches(rng: random.Random, draw: Callable[[], Row]) -> Iterator[list[Row]]:
+    """Conversations in batches of like length, about `_TOKENS` each."""
+    return batches(rng, draw, lambda row: len(row.ids), most=_TOKENS, pool=_POOL)
 
 
 def draw_conversation(rng: random.Random, encoder: Encoder, *, hard: float = 0.0) -> Row:
@@ -119,7 +112,7 @@ def train_language(folder: Path, encoder: Encoder, start: Weights, *, seconds: f
 
 def _train(run: Run, model: Qwen2_5OmniThinkerTextModel, encoder: Encoder, seed: int, *, hard: float) -> None:
     rng = random.Random(seed + run.step)
-    made = batches(rng, lambda: draw_conversation(rng, encoder, hard=hard))
+    made = row_batches(rng, lambda: draw_conversation(rng, encoder, hard=hard))
     while not run.over:
         ids, wanted = padded(next(made), pick_device())
         loss, right = next_token_loss(model, model.embed_tokens(ids), ids, wanted)

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from training.batches import batches
 from training.codec.sound import Coder
 from training.corpus.build import read_conversation
 from training.corpus.synthesis import Sounds, log
@@ -126,15 +127,7 @@ class AnswerDraw:
 
     def batches(self) -> Iterator[list[tuple[Layout, torch.Tensor]]]:
         """Layouts and pairs, about `_POSITIONS` of the Backbone in each batch."""
-        while True:
-            rows = sorted((self._draw() for _ in range(_POOL)), key=lambda row: row[0].length)
-            made: list[list[tuple[Layout, torch.Tensor]]] = [[]]
-            for row in rows:
-                if made[-1] and row[0].length * (len(made[-1]) + 1) > _POSITIONS:
-                    made.append([])
-                made[-1].append(row)
-            self._rng.shuffle(made)
-            yield from made
+        return batches(self._rng, self._draw, lambda row: row[0].length, most=_POSITIONS, pool=_POOL)
 
     def _draw(self) -> tuple[Layout, torch.Tensor]:
         answer = self._rng.choice(self._answers)
