@@ -34,8 +34,6 @@ from engine.chroma.model import (
     pick_recorder,
     use_device,
 )
-from engine.chroma.reasoner import ReasonerPrompt
-from engine.runtime.loop import Job
 
 FRAME_MS = 80.0
 
@@ -59,14 +57,6 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def voice_embeddings(chroma: ChromaModel, case: Case) -> torch.Tensor:
-    """The voice prompt as the baseline prefills it with every answer: [positions, hidden]."""
-    ids = [chroma.config.text_start, *case["prompt_text_ids"].tolist(), chroma.config.text_end]
-    codes = torch.from_numpy(case["prompt_codes"].T.copy()).to(chroma.speaker.device)
-    text = chroma.reasoner.embed(ids)
-    return torch.cat((text, chroma.speaker.frames.embed_frames(codes), torch.zeros_like(text[:1])))
-
-
 def random_case(chroma: ChromaModel, frames: int) -> Case:
     """A question of 5 s, a voice of 4 s and an answer of so many frames, all of it noise."""
     rng = np.random.default_rng(1)
@@ -80,18 +70,6 @@ def random_case(chroma: ChromaModel, frames: int) -> Case:
         "prompt_codes": rng.integers(chroma.config.codebook_size, size=(chroma.config.codebooks, 50)),
         "codes": np.zeros((frames, chroma.config.codebooks)),
     }
-
-
-def job(chroma: ChromaModel, name: str, case: Case) -> Job:
-    """An answer to a case, with the codes of its voice as they are given."""
-    codes = torch.from_numpy(case["prompt_codes"].T.copy())
-    voice = chroma.voice_prompt(case["prompt_text_ids"].tolist(), codes)
-    prompt = ReasonerPrompt(
-        case["thinker_input_ids"].tolist(),
-        chroma.hearing.hear(case["user_audio_16k"]),
-        int(case["im_end_token_id"]),
-    )
-    return Job(name, prompt, voice, parity.GREEDY, max_frames=len(case["codes"]))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -123,8 +101,9 @@ def main(arguments: list[str] | None = None) -> int:
     frames = len(case["codes"])
 
     baseline = Baseline(chroma)
-    voice = voice_embeddings(chroma, case)
-    alone = job(chroma, "baseline", case)
+    codes = torch.from_numpy(case["prompt_codes"].T.copy())
+    voice = chroma.voice_embeddings(case["prompt_text_ids"].tolist(), codes)
+    alone = parity.job(chroma, "baseline", case, codes)
     wanted = baseline.answer(alone, voice)[0]
     if cases and wanted != case["codes"].tolist():
         print("frames: the baseline does not give the reference's frames", file=sys.stderr)
@@ -132,7 +111,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     rows = []
     for batch in options.batches:
-        jobs = [job(chroma, f"{index}", case) for index in range(batch)]
+        jobs = [parity.job(chroma, f"{index}", case, codes) for index in range(batch)]
         for answer in parity.play(chroma, jobs):
             if [list(codes) for codes in answer.codes] != wanted:
                 print(f"frames: batch {batch} and the baseline make different frames", file=sys.stderr)

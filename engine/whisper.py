@@ -31,6 +31,7 @@ from engine.api import (
 from engine.chroma.checkpoint import locate
 from engine.chroma.model import pick_device, pick_dtype
 from engine.factory import WHISPER
+from engine.pcm import floats
 from engine.settings import EngineSettings
 
 _PIECE_S = 30
@@ -83,8 +84,7 @@ class WhisperEngine(Engine):
             yield Finished("failed", code="transcription_only", message=message)
             return
         yield Started(Usage())
-        sound = np.frombuffer(sounds[-1].pcm, "<i2").astype(np.float32) / 32768
-        sound = soxr.resample(sound, SAMPLE_RATE, self._rate)
+        sound = soxr.resample(floats(sounds[-1].pcm), SAMPLE_RATE, self._rate)
         made = 0
         try:
             for begin in range(0, len(sound), _PIECE_S * self._rate):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from engine.api import Audio, Message, Request
-from engine.chroma.hearing import Heard
+from engine.chroma.hearing import Heard, joined
 from engine.chroma.listening import Listening
 from engine.chroma.model import ChromaModel
 from engine.chroma.reasoner import ReasonerPrompt
@@ -50,11 +48,11 @@ class Ears:
         arriving = self._arriving.get(audio.id)
         if arriving is None:
             return
-        known = len(arriving.listening.heard.marks)
-        arriving.listening.add(audio.pcm)
-        heard = arriving.listening.heard
-        if arriving.before is not None and (before is not None or len(heard.marks) > known):
-            self._read_ahead(arriving.before, audio.id, heard)
+        listening = arriving.listening
+        known = listening.known
+        listening.add(audio.pcm)
+        if arriving.before is not None and (before is not None or listening.known > known):
+            self._read_ahead(arriving.before, audio.id, listening.heard)
 
     def forget(self, audio_id: str) -> None:
         """This sound will not be asked for again; an unknown id is no error."""
@@ -74,7 +72,5 @@ class Ears:
         spoken = Message("user", (Audio(audio_id, b""),))
         ids = chroma.prompt((*before.messages, spoken), lambda sound: counts[sound.id], before.tools)
         last = len(ids) - 1 - ids[::-1].index(chroma.config.audio_token)
-        parts.append(heard)
-        rows = torch.cat([part.rows for part in parts])
-        marks = tuple(mark for part in parts for mark in part.marks)
-        chroma.reasoner.warm(ReasonerPrompt(ids[:last], rows, chroma.config.im_end, marks=marks))
+        sound = joined([*parts, heard])
+        chroma.reasoner.warm(ReasonerPrompt(ids[:last], sound.rows, chroma.config.im_end, marks=sound.marks))

@@ -9,8 +9,6 @@ import random
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 
-import torch
-
 from engine.api import (
     SAMPLE_RATE,
     Audio,
@@ -27,6 +25,7 @@ from engine.api import (
 )
 from engine.chroma.checkpoint import locate
 from engine.chroma.ears import Ears
+from engine.chroma.hearing import joined
 from engine.chroma.llama import KvPool
 from engine.chroma.model import ChromaModel, load_model, pick_device, pick_dtype, pick_recorder, use_device
 from engine.chroma.narrator import Emit, Narrator
@@ -261,6 +260,7 @@ class ChromaEngine(Engine):
         fitted = fit(request.messages, request.truncation, room, lambda part: len(ids_of(part)))
         shown = [part for message in fitted.messages for part in message.parts]
         heard = [sounds[part.id] for part in shown if isinstance(part, Audio)]
+        sound = joined(heard) if heard else None
         temperature = settings.temperature if request.temperature is None else request.temperature
         seed = random.getrandbits(63) if request.seed is None else request.seed
         top_p = 1.0 if request.top_p is None else request.top_p
@@ -269,10 +269,10 @@ class ChromaEngine(Engine):
             forced = [*chroma.prompt.plain(request.say), chroma.config.im_end]
         prompt = ReasonerPrompt(
             ids_of(fitted.messages),
-            torch.cat([each.rows for each in heard]) if heard else None,
+            sound.rows if sound else None,
             chroma.config.im_end,
             tuple(forced),
-            tuple(mark for each in heard for mark in each.marks),
+            sound.marks if sound else (),
         )
         job = Job(
             id=request.id,

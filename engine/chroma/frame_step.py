@@ -22,6 +22,7 @@ class FrameInputs:
     """What the host writes for a step of so many rows; the tensors stay where they are.
 
     Attributes:
+        integers, floats: [5, rows] and [2, rows], of which the next are views, written at once.
         slot, start, frame, wants, seed: int64 [rows]: the row's slot, its next Backbone position, the number
             of this frame in its answer, whether it takes a pair now (0 or 1), the seed of its sampling.
         temperature, top_p: float32 [rows].
@@ -31,48 +32,26 @@ class FrameInputs:
     integers: torch.Tensor
     floats: torch.Tensor
     pairs: torch.Tensor
+    slot: torch.Tensor
+    start: torch.Tensor
+    frame: torch.Tensor
+    wants: torch.Tensor
+    seed: torch.Tensor
+    temperature: torch.Tensor
+    top_p: torch.Tensor
 
     @classmethod
     def of(cls, rows: int, hidden: int, dtype: torch.dtype, device: torch.device) -> FrameInputs:
         """Room for so many rows, all zero."""
-        return cls(
-            torch.zeros(5, rows, dtype=torch.int64, device=device),
-            torch.zeros(2, rows, dtype=torch.float32, device=device),
-            torch.zeros(rows, 2, hidden, dtype=dtype, device=device),
-        )
+        integers = torch.zeros(5, rows, dtype=torch.int64, device=device)
+        floats = torch.zeros(2, rows, dtype=torch.float32, device=device)
+        pairs = torch.zeros(rows, 2, hidden, dtype=dtype, device=device)
+        return cls(integers, floats, pairs, *integers.unbind(), *floats.unbind())
 
     @property
     def rows(self) -> int:
         """How many rows it holds."""
-        return self.integers.shape[1]
-
-    @property
-    def slot(self) -> torch.Tensor:
-        return self.integers[0]
-
-    @property
-    def start(self) -> torch.Tensor:
-        return self.integers[1]
-
-    @property
-    def frame(self) -> torch.Tensor:
-        return self.integers[2]
-
-    @property
-    def wants(self) -> torch.Tensor:
-        return self.integers[3]
-
-    @property
-    def seed(self) -> torch.Tensor:
-        return self.integers[4]
-
-    @property
-    def temperature(self) -> torch.Tensor:
-        return self.floats[0]
-
-    @property
-    def top_p(self) -> torch.Tensor:
-        return self.floats[1]
+        return len(self.slot)
 
 
 class FrameStep:

@@ -102,9 +102,13 @@ class Graphs:
         return outputs
 
 
-def rungs(most: int) -> tuple[int, ...]:
-    """Sizes to record: 1, 2, 4, … and `most` itself."""
-    return (*(1 << power for power in range((most - 1).bit_length())), most)
+def rungs(most: int, *, first: int = 1, factor: int = 2) -> tuple[int, ...]:
+    """Sizes to record: `first`, and each `factor` times the one before it, up to `most` itself."""
+    sizes = []
+    while first < most:
+        sizes.append(first)
+        first *= factor
+    return (*sizes, most)
 
 
 def fit(sizes: Sequence[int], size: int) -> int:

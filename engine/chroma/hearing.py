@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniAu
 from engine.api import SAMPLE_RATE
 from engine.chroma.checkpoint import Checkpoint
 from engine.chroma.modules import load_pretrained
+from engine.pcm import floats
 
 SHORTEST = 0.1
 """Seconds: shorter sound is padded with silence, as the tower needs a few mel frames."""
@@ -26,6 +28,12 @@ class Heard:
 
     rows: torch.Tensor
     marks: tuple[object, ...]
+
+
+def joined(parts: Sequence[Heard]) -> Heard:
+    """What is heard of some sounds, at least one, one after another."""
+    marks = tuple(mark for part in parts for mark in part.marks)
+    return Heard(torch.cat([part.rows for part in parts]), marks)
 
 
 def embedding_count(mel_frames: int) -> int:
@@ -69,8 +77,7 @@ class Hearing:
 
     def hear_pcm(self, pcm: bytes) -> torch.Tensor:
         """PCM16 mono at 24 kHz to embeddings [n, hidden]."""
-        sound = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / 32768
-        return self.hear(soxr.resample(sound, SAMPLE_RATE, self.extractor.sampling_rate))
+        return self.hear(soxr.resample(floats(pcm), SAMPLE_RATE, self.extractor.sampling_rate))
 
     def hear(self, sound: np.ndarray) -> torch.Tensor:
         """float32 [samples] mono at the extractor's rate (16 kHz) to embeddings [n, hidden]."""

@@ -19,6 +19,7 @@ from transformers import WhisperFeatureExtractor
 
 from engine.api import SAMPLE_RATE
 from engine.chroma.hearing import SHORTEST, Heard, Hearing
+from engine.pcm import floats
 
 _FLOOR = 8.0
 """How far under the loudest bin everything is silence, in log10 (Whisper, `log_mel_spectrogram`)."""
@@ -76,7 +77,7 @@ class Listening:
     def heard(self) -> Heard:
         """What the finished blocks give, as far as the loudest sound so far leaves them as they were encoded;
         louder sound that follows may still change it."""
-        fresh = list(takewhile(lambda block: not block.stale(self._floor), self._blocks))
+        fresh = self._fresh
         marks = tuple(
             (self._name, number, block.version, row)
             for number, block in enumerate(fresh)
@@ -86,12 +87,20 @@ class Listening:
         return Heard(torch.cat(rows) if rows else self._hearing.nothing, marks)
 
     @property
+    def known(self) -> int:
+        """Rows of `heard`."""
+        return sum(len(block.rows) for block in self._fresh)
+
+    @property
+    def _fresh(self) -> list[_Block]:
+        return list(takewhile(lambda block: not block.stale(self._floor), self._blocks))
+
+    @property
     def _floor(self) -> float:
         return self._loudest - _FLOOR
 
     def _resample(self, pcm: bytes, *, last: bool) -> np.ndarray:
-        sound = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / 32768
-        return self._resampler.resample_chunk(sound, last=last)
+        return self._resampler.resample_chunk(floats(pcm), last=last)
 
     def _take(self, mel: torch.Tensor) -> None:
         if not mel.shape[1]:

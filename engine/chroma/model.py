@@ -37,19 +37,24 @@ class ChromaModel:
     graphs: dict[str, Graphs]
     """The recorded steps of each part."""
 
-    def voice_prompt(self, transcript: list[int], codes: torch.Tensor) -> KvPool:
-        """Backbone keys and values of a reference voice; they depend on the voice alone.
+    @torch.inference_mode()
+    def voice_embeddings(self, transcript: list[int], codes: torch.Tensor) -> torch.Tensor:
+        """What the Backbone hears of a reference voice before an answer: [positions, hidden].
 
         Args:
             transcript: token ids of what the reference says.
             codes: int64 [frames, codebooks] of the reference.
         """
-        with torch.inference_mode():
-            ids = [self.config.text_start, *transcript, self.config.text_end]
-            text = self.reasoner.embed(ids).to(self.speaker.frames.dtype)
-            sound = self.speaker.frames.embed_frames(codes.to(text.device))
-            silence = torch.zeros(1, text.shape[1], dtype=text.dtype, device=text.device)
-            return self.speaker.frames.prefill(torch.cat((text, sound, silence)))
+        ids = [self.config.text_start, *transcript, self.config.text_end]
+        text = self.reasoner.embed(ids).to(self.speaker.frames.dtype)
+        sound = self.speaker.frames.embed_frames(codes.to(text.device))
+        silence = torch.zeros(1, text.shape[1], dtype=text.dtype, device=text.device)
+        return torch.cat((text, sound, silence))
+
+    @torch.inference_mode()
+    def voice_prompt(self, transcript: list[int], codes: torch.Tensor) -> KvPool:
+        """Backbone keys and values of `voice_embeddings`; they depend on the voice alone."""
+        return self.speaker.frames.prefill(self.voice_embeddings(transcript, codes))
 
 
 def pick_device(name: str) -> torch.device:

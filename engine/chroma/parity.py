@@ -55,12 +55,14 @@ class Answer:
         self.reason, self.error = reason, error
 
 
-def job(chroma: ChromaModel, name: str, case: dict[str, np.ndarray]) -> Job:
-    """The job that a golden case asks for."""
-    voice = chroma.voice_prompt(
-        case["prompt_text_ids"].tolist(),
-        encode(chroma.speaker.mimi, torch.from_numpy(case["ref_audio_24k"]), chroma.config.codebooks),
-    )
+def job(
+    chroma: ChromaModel, name: str, case: dict[str, np.ndarray], codes: torch.Tensor | None = None
+) -> Job:
+    """The job that a golden case asks for. `codes` of the reference voice [frames, codebooks]; without, its
+    sound is encoded."""
+    if codes is None:
+        codes = encode(chroma.speaker.mimi, torch.from_numpy(case["ref_audio_24k"]), chroma.config.codebooks)
+    voice = chroma.voice_prompt(case["prompt_text_ids"].tolist(), codes)
     sound = chroma.hearing.hear(case["user_audio_16k"])
     prompt = ReasonerPrompt(case["thinker_input_ids"].tolist(), sound, int(case["im_end_token_id"]))
     return Job(name, prompt, voice, GREEDY, max_frames=len(case["codes"]))

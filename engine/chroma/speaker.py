@@ -113,7 +113,8 @@ class Speaker:
         self._step = FrameStep(config, checkpoint, slots=slots + 1, top_k=top_k, dtype=dtype, device=device)
         self.frames, self.mimi = self._step.frames, self._step.mimi
         self._batches = rungs(slots)
-        self._contexts = _contexts(self.frames.positions)
+        # A padded row may write beyond the last position.
+        self._contexts = rungs(self.frames.positions + LONGEST_STEP, first=_SHORTEST_CONTEXT)
         self._inputs: dict[int, FrameInputs] = {}
         if graphs.on:
             self._record()
@@ -144,7 +145,8 @@ class Speaker:
         return Frames(Readback(codes, sound), len(speeches), self.config.codebook_eos)
 
     def _write(self, inputs: FrameInputs, speeches: Sequence[Speech]) -> None:
-        """Move the host's numbers and the pairs to the device, and the schedules on."""
+        """Move the host's numbers and the pairs to the device, and the schedules on. Rows that are left over
+        make a frame of the spare slot."""
         spare = inputs.rows - len(speeches)
         integers = torch.tensor(
             [
@@ -187,16 +189,7 @@ class Speaker:
         """Record every shape that can occur, largest first, so that the smaller ones find their memory."""
         for rows in reversed(self._batches):
             inputs = self._room(rows)
-            inputs.integers.zero_()
-            inputs.slot.fill_(self.slots)
-            inputs.frame.fill_(1)
+            self._write(inputs, [])
             for context in reversed(self._contexts):
                 for length in (LONGEST_STEP, 1):
                     self.graphs.record((rows, length, context), partial(self._step, inputs, length, context))
-
-
-def _contexts(positions: int) -> tuple[int, ...]:
-    """Contexts to record, up to all positions and what a padded row may write beyond them."""
-    most = positions + LONGEST_STEP
-    sizes = [_SHORTEST_CONTEXT << power for power in range(16)]
-    return (*(size for size in sizes if size < most), most)

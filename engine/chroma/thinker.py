@@ -96,8 +96,8 @@ class LocalReasoner:
         self._table = load_own(embedding, own, checkpoint, _PREFIX + "embed_tokens.").weight
         self._model = load_own(model, tensors, checkpoint, _PREFIX)
         self._model.place_tables(self.context, dtype, device)
-        tied = HEAD not in checkpoint
-        self._head = self._table if tied else next(iter(checkpoint.read(HEAD, dtype, device).values()))
+        # Where it is tied to the embeddings, the checkpoint has no head of its own.
+        self._head = next(iter(checkpoint.read(HEAD, dtype, device).values()), self._table)
         # The slot beyond the others is for what the padding of a step writes.
         self._pool = KvPool(stack, slots + 1, self.context, dtype, device)
         self._spare = slots
@@ -105,7 +105,8 @@ class LocalReasoner:
         self._answers: dict[str, _Answer] = {}
         self._unknown = itertools.count()
         self.graphs = graphs
-        self._batches, self._contexts = rungs(batch), _contexts(self.context)
+        self._batches = rungs(batch)
+        self._contexts = rungs(self.context, first=_SHORTEST_CONTEXT, factor=4)
         self._written: dict[int, torch.Tensor] = {}
         if graphs.on:
             self._record()
@@ -185,18 +186,21 @@ class LocalReasoner:
         rows, context = len(answers), max(start) + 1
         if self.graphs.on:
             rows, context = fit(self._batches, rows), fit(self._contexts, context)
-        spare = rows - len(answers)
         inputs = self._room(rows)
-        written = torch.tensor(
-            [
-                [answer.said[-1] for answer in answers] + [0] * spare,
-                [answer.slot for answer in answers] + [self._spare] * spare,
-                start + [0] * spare,
-            ]
-        )
-        send(written, inputs)
+        self._write(inputs, answers, start)
         (states,) = self.graphs.run((rows, context), partial(self._step, inputs, context))
         return states[: len(answers)]
+
+    def _write(self, inputs: torch.Tensor, answers: Sequence[_Answer], start: list[int]) -> None:
+        """Move the last token of each answer, its slot and its position to the device. Rows that are left
+        over read a token into the spare slot."""
+        spare = inputs.shape[1] - len(answers)
+        written = [
+            [answer.said[-1] for answer in answers] + [0] * spare,
+            [answer.slot for answer in answers] + [self._spare] * spare,
+            start + [0] * spare,
+        ]
+        send(torch.tensor(written), inputs)
 
     def _step(self, inputs: torch.Tensor, context: int) -> tuple[torch.Tensor]:
         """Read one token of each row; int64 [3, rows] holds tokens, slots and positions. Returns the hidden
@@ -213,7 +217,7 @@ class LocalReasoner:
     def _record(self) -> None:
         for rows in reversed(self._batches):
             inputs = self._room(rows)
-            inputs[1].fill_(self._spare)
+            self._write(inputs, [], [])
             for context in reversed(self._contexts):
                 self.graphs.record((rows, context), partial(self._step, inputs, context))
 
@@ -244,9 +248,3 @@ class LocalReasoner:
                 f"the conversation has {len(prompt.ids)} tokens; this model holds {self.context} with its"
                 " answer: delete items or start a new session",
             )
-
-
-def _contexts(most: int) -> tuple[int, ...]:
-    """Contexts to record, up to the whole one."""
-    sizes = [_SHORTEST_CONTEXT << 2 * power for power in range(8)]
-    return (*(size for size in sizes if size < most), most)

@@ -9,6 +9,7 @@ import soundfile
 import soxr
 
 from engine.api import SAMPLE_RATE, EngineError
+from engine.pcm import floats
 
 SHORTEST = 3.0
 """Seconds. Less tells the model too little of a voice."""
@@ -89,7 +90,7 @@ def from_pcm(pcm: bytes) -> np.ndarray:
     Raises:
         EngineError: `voice_too_short`, `voice_too_long`, `voice_silent`.
     """
-    mono = np.frombuffer(pcm[: len(pcm) & ~1], "<i2").astype(np.float32) / 32768
+    mono = floats(pcm[: len(pcm) & ~1])
     _check("the sample", mono, SAMPLE_RATE)
     return mono
 
