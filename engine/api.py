@@ -47,10 +47,14 @@ class Text:
 @dataclass(frozen=True, slots=True)
 class Audio:
     """Sound in a message. `id` names these very bytes for the life of the gateway, so that an engine
-    may keep what it computed from them; an engine that has lost them finds them here again."""
+    may keep what it computed from them; an engine that has lost them finds them here again.
+
+    Not `whole`: a sound that is still being spoken, up to where `Engine.listen` was told of it. It may yet
+    become longer under this id."""
 
     id: str
     pcm: bytes = field(repr=False)
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,9 @@ class Request:
     transcribe: Transcribe | None = None
     truncation: Truncation | None = None
     """None: a conversation that is too long fails as `context_length_exceeded`."""
+    only_if_room: bool = False
+    """This answer may never be wanted: it is made only while at most half of what the engine can do at once
+    is taken, and otherwise fails as `no_room`."""
 
     def sounds(self) -> Iterator[Audio]:
         """All that is to be heard in its messages, in order."""

@@ -164,6 +164,8 @@ class ProcessEngine(Engine):
         """The request without the sound that the child holds already."""
 
         def sent(sound: Sound) -> Sound:
+            if isinstance(sound, Audio) and not sound.whole:
+                return replace(sound, pcm=sound.pcm[self._arriving.get(sound.id, 0) :])
             if sound.id in self._held:
                 return replace(sound, pcm=b"")
             self._held.add(sound.id)

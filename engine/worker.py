@@ -101,6 +101,8 @@ class Worker:
     def _kept(self, part: Part) -> Part:
         if not isinstance(part, Audio):
             return part
+        if not part.whole:
+            return replace(part, pcm=bytes(self._arriving.get(part.id, b"")) + part.pcm)
         arrived = bytes(self._arriving.pop(part.id, b""))
         return Audio(part.id, self._sounds.setdefault(part.id, arrived + part.pcm))
 

@@ -29,7 +29,9 @@ class Ears:
         self._arriving: dict[str, _Arriving] = {}
 
     def hear(self, sound: Audio) -> Heard:
-        """What is heard of a whole sound; only what `hear_more` has not heard of it is left to do."""
+        """What is heard of a sound; only what `hear_more` has not heard of it is left to do."""
+        if not sound.whole:
+            return self._hear_so_far(sound)
         if sound.id not in self._heard:
             arriving = self._arriving.pop(sound.id, None)
             if arriving is not None and 2 * arriving.listening.samples <= len(sound.pcm):
@@ -53,6 +55,13 @@ class Ears:
         listening.add(audio.pcm)
         if arriving.before is not None and (before is not None or listening.known > known):
             self._read_ahead(arriving.before, audio.id, listening.heard)
+
+    def _hear_so_far(self, sound: Audio) -> Heard:
+        arriving = self._arriving.get(sound.id)
+        if arriving is not None and 2 * arriving.listening.samples == len(sound.pcm):
+            return arriving.listening.so_far()
+        rows = self._chroma.hearing.hear_pcm(sound.pcm)
+        return Heard(rows, tuple((sound.id, len(sound.pcm), row) for row in range(len(rows))))
 
     def forget(self, audio_id: str) -> None:
         """This sound will not be asked for again; an unknown id is no error."""

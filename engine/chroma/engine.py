@@ -231,6 +231,9 @@ class ChromaEngine(Engine):
         if request.id in self._cancelled:
             emit(Finished("cancelled"))
             return
+        if request.only_if_room and not self._loop.roomy:
+            emit(Finished("failed", code="no_room", message="more than half of the slots are taken"))
+            return
         try:
             job, left_out = self._job(request, voice)
         except EngineError as error:

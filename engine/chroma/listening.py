@@ -9,6 +9,7 @@ what is left of them at the end.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -64,14 +65,28 @@ class Listening:
     def finish(self, pcm: bytes = b"") -> Heard:
         """The last of it. Returns the embeddings of the whole, as `Hearing.hear_pcm` makes them."""
         self.samples += len(pcm) // 2
-        self._take(self._spectrum.finish(self._resample(pcm, last=True)))
+        return self._end(self._resample(pcm, last=True))
+
+    def _end(self, sound: np.ndarray, ending: int = 0) -> Heard:
+        """The last samples at the extractor's rate. `ending`: tells this end of the sound from others."""
+        self._take(self._spectrum.finish(sound))
         while self._refresh():
             pass
         # Two mel frames more than whole blocks make no embedding of their own.
         if self._rest.shape[1] > 2 or not self._blocks:
             rest = self._encode(self._rest, self._floor)
-            self._blocks.append(_Block(self._rest, rest, self._floor))
+            self._blocks.append(_Block(self._rest, rest, self._floor, -ending))
         return self.heard
+
+    def so_far(self) -> Heard:
+        """What would be heard if the sound ended here, with silence for the milliseconds that the resampler
+        holds back; more may be added afterwards."""
+        ended = copy(self)
+        ended._blocks = [copy(block) for block in self._blocks]
+        ended._spectrum = copy(self._spectrum)
+        held_back = round(self.samples * self._hearing.extractor.sampling_rate / SAMPLE_RATE)
+        held_back -= self._spectrum.samples
+        return ended._end(np.zeros(max(0, held_back), dtype=np.float32), self.samples)
 
     @property
     def heard(self) -> Heard:
@@ -135,12 +150,14 @@ class _Spectrum:
         self._window = torch.hann_window(self._size)
         self._sound = np.empty(0, dtype=np.float32)
         """From the first sample of the next frame on; before the first frame, from the sound's own first."""
-        self._samples = self._frames = 0
+        self.samples = 0
+        """Samples of the sound that came."""
+        self._frames = 0
         self._mirrored = False
 
     def add(self, sound: np.ndarray) -> torch.Tensor:
         """The frames that this sound completes."""
-        self._samples += len(sound)
+        self.samples += len(sound)
         self._sound = np.concatenate((self._sound, sound))
         if not self._mirror():
             return self._mel(0)
@@ -148,9 +165,9 @@ class _Spectrum:
 
     def finish(self, sound: np.ndarray) -> torch.Tensor:
         """All frames that are left; the last of them see silence beyond the end."""
-        self._samples += len(sound)
-        samples = max(self._samples, int(SHORTEST * self._rate))
-        silence = np.zeros(samples - self._samples + self._size, dtype=np.float32)
+        self.samples += len(sound)
+        samples = max(self.samples, int(SHORTEST * self._rate))
+        silence = np.zeros(samples - self.samples + self._size, dtype=np.float32)
         self._sound = np.concatenate((self._sound, sound, silence))
         self._mirror()
         return self._mel(samples // self._hop - self._frames)

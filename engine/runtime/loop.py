@@ -136,6 +136,11 @@ class FrameLoop:
         """There is work for `turn`."""
         return bool(self._answers or self._waiting or self._under_way)
 
+    @property
+    def roomy(self) -> bool:
+        """At most half of its slots are taken or waited for."""
+        return 2 * (len(self._answers) + len(self._waiting)) <= self._speaker.slots
+
     def submit(self, job: Job, listener: Listener) -> None:
         """Queue an answer; it starts as soon as a slot is free."""
         self._waiting.append((job, listener))

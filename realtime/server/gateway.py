@@ -160,4 +160,5 @@ class Gateway:
             meter=caller.meter if caller else None,
             server_plays=server_plays,
             max_session_s=self.settings.max_session_s,
+            early_answers=self.settings.early_answers,
         )

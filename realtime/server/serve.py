@@ -48,6 +48,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--temperature", type=float, default=engine.temperature, help="0 is greedy")
     parser.add_argument("--top-k", type=int, default=engine.top_k)
     parser.add_argument("--max-seconds", type=float, default=engine.max_seconds, help="longest answer")
+    parser.add_argument(
+        "--early-answers",
+        choices=("off", "auto", "on"),
+        default=server.early_answers,
+        help="begin an answer while it is not sure yet that a turn is over: never, where there is room"
+        " (default), always",
+    )
     parser.add_argument("--stun", help="STUN server for WebRTC calls, such as stun:stun.example.com:3478")
     parser.add_argument("--audio-folder", type=Path, help="let requests over HTTP name files in this folder")
     parser.add_argument("--max-sessions", type=int, default=server.max_sessions)
@@ -75,6 +82,7 @@ def run(options: argparse.Namespace) -> int:
         audio_folder=options.audio_folder,
         stun=options.stun,
         max_sessions=options.max_sessions,
+        early_answers=options.early_answers,
     )
     try:
         _check(options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class ServerSettings:
     open: bool = False
     max_sessions: int = 256
     max_session_s: int = 3600
+    early_answers: Literal["off", "auto", "on"] = "auto"
     voices_dir: Path | None = None
     audio_folder: Path | None = None
     stun: str | None = None

@@ -36,6 +36,8 @@ class SessionConfig:
     `max_buffer_s`: uncommitted sound. `max_responses`: answers that run at once, out of band included.
     `min_speech_ms`: how long speech must last before it starts a turn, so that a click does not cut an
     answer off.
+    `early_answers`: an answer is begun when a turn may be over, before it is known to be: never, wherever the
+    engine has room for it, or always.
     """
 
     model: str
@@ -52,3 +54,4 @@ class SessionConfig:
     max_items: int = 1000
     max_responses: int = 8
     min_speech_ms: int = 64
+    early_answers: Literal["off", "auto", "on"] = "off"

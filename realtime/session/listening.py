@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from engine import Audio
 from realtime.audio.formats import SoundDecoder
 from realtime.protocol.errors import ProtocolError
 from realtime.protocol.ids import Ids
 from realtime.protocol.session_object import AnySession
 from realtime.session import turn_detection
 from realtime.session.config import SessionConfig
+from realtime.session.early import Silence
 from realtime.session.effects import Detect, Effect, Forget, Judge, ResetDetector
 from realtime.session.input_audio import InputAudioBuffer
 from realtime.session.turn_detection import SAMPLES_PER_MS, TurnEnded, TurnStarted, TurnState
@@ -20,6 +22,8 @@ _SHORTEST_COMMIT_MS = 100
 _SAMPLES_PER_S = 1000 * SAMPLES_PER_MS
 _PIECE_SAMPLES = _SAMPLES_PER_S // 5
 """The engine is told of this much at a time, at least: a message of its own for every window costs more."""
+_HINT_SAMPLES = 150 * SAMPLES_PER_MS
+"""Silence that may be the end of a turn. Stops within words are shorter."""
 _JUDGED_SAMPLES = 8 * _SAMPLES_PER_S
 """What a judge is shown at most: how a turn ends is heard in its end."""
 
@@ -89,6 +93,25 @@ class Listening:
     def open_audio_id(self) -> str | None:
         """The sound that the engine has heard some of, and that is not committed yet."""
         return self._audio_id
+
+    @property
+    def answers(self) -> bool:
+        """A turn that ends is to be answered."""
+        return self._vad is not None and self._vad.create_response
+
+    @property
+    def silence(self) -> Silence | None:
+        """The silence within the open turn, once it may be the end of it."""
+        since = self._state.silent_since
+        if self._item_id is None or since is None or self._state.position - since < _HINT_SAMPLES:
+            return None
+        return self._item_id, since
+
+    def so_far(self) -> Audio:
+        """The open turn up to now, of which the engine has heard something."""
+        assert self._audio_id is not None
+        assert self._state.start is not None
+        return Audio(self._audio_id, self._buffer.peek(self._state.start, self._told), whole=False)
 
     def configure(self, settings: AnySession) -> list[Effect]:
         """Other turn detection or format; no buffered sound is lost.
@@ -196,9 +219,10 @@ class Listening:
         self._state = turn_detection.cut(self._state, end)
         return self._ended(TurnEnded(start, end), vad.create_response)
 
-    def ahead(self) -> Piece | None:
+    def ahead(self, *, all_of_it: bool = False) -> Piece | None:
         """What the engine may hear before the turn is over: of the open turn what is surely part of it, and
-        without turn detection all that is buffered. None where that is not much more than it has heard."""
+        without turn detection all that is buffered. None where that is not more than it has heard; unless
+        `all_of_it`, not much more."""
         if self._vad is None:
             start, end = self._buffer.start, self._buffer.end
         elif self._state.start is not None:
@@ -207,7 +231,7 @@ class Listening:
             return None
         first = self._audio_id is None
         begin = start if first else self._told
-        if end - begin < _PIECE_SAMPLES:
+        if end - begin < (1 if all_of_it else _PIECE_SAMPLES):
             return None
         self._audio_id, self._told = self._audio_id or self._new_id("audio"), end
         return Piece(self._audio_id, self._buffer.peek(begin, end), first)

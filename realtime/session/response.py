@@ -77,6 +77,7 @@ class Response:
 
     def __init__(
         self,
+        response_id: str,
         settings: ResponseSettings,
         conversation: Conversation | None,
         conversation_id: str | None,
@@ -86,7 +87,7 @@ class Response:
         shown: tuple[tuple[str, ...], ...] = (),
         borrowed: tuple[str, ...] = (),
     ) -> None:
-        self.id = new_id("resp")
+        self.id = response_id
         self.settings = settings
         self.shown = shown
         self.borrowed = borrowed

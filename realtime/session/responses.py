@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine import AudioDelta, Event, Finished, Message, Request, Started
+from engine import Audio, AudioDelta, Event, Finished, Message, Request, Started
 from realtime.protocol import events
 from realtime.protocol.errors import ProtocolError
 from realtime.protocol.ids import Ids
@@ -16,12 +16,13 @@ from realtime.session.config import SessionConfig
 from realtime.session.configuration import Configuration
 from realtime.session.content import BYTES_PER_MS
 from realtime.session.conversation import Conversation, Shown, shown
+from realtime.session.early import EarlyAnswer
 from realtime.session.effects import Cancel, ClearPlayback, Effect, Forget, Start
 from realtime.session.history import History
 from realtime.session.item import Item
 from realtime.session.making import Make
 from realtime.session.request import answer_request, response_settings, truncation
-from realtime.session.response import Response, usage_object
+from realtime.session.response import Response, ResponseSettings, usage_object
 from realtime.session.response_life import End
 
 _ERRORS_OF_THE_REQUEST = ("context_length_exceeded", "unknown_voice")
@@ -94,21 +95,29 @@ class Responses:
         items, borrowed = self._input(asked.input)
         return self._start(asked, in_band, shown(items), borrowed)
 
-    def respond(self) -> list[Effect]:
-        """Answer the conversation, as the session's settings say."""
+    def respond(self, early: EarlyAnswer) -> tuple[list[Effect], list[tuple[str, Event]]]:
+        """Answer the conversation, as the session's settings say. Returns with the effects what the engine
+        has done already, by the id of its request, where `early` is that answer."""
         refusal = self._config.meter.refusal() if self._config.meter else None
-        if refusal is None:
-            return self._start(ResponseObject(), True, self._conversation.shown())
-        response, began = self._begin(ResponseObject(), True, (), ())
-        error = {"type": "rate_limit_error", "code": "rate_limit_exceeded", "message": refusal}
-        return [*began, *self._advance(response, End("failed", error=error))]
+        if refusal is not None:
+            response, began = self._begin(self._new_id("resp"), ResponseObject(), True, (), ())
+            error = {"type": "rate_limit_error", "code": "rate_limit_exceeded", "message": refusal}
+            return [*began, *self._advance(response, End("failed", error=error))], []
+        begun = early.take(self.expected())
+        if begun is None:
+            return self._start(ResponseObject(), True, self._conversation.shown()), []
+        response_id, events = begun
+        ids = _told_apart(self._conversation.shown())
+        _, began = self._begin(response_id, ResponseObject(), True, ids, ())
+        return began, [(response_id, event) for event in events]
 
-    def expected(self) -> Request:
-        """What the engine will be asked when the conversation has one more message."""
+    def expected(self, sound: Audio | None = None) -> Request:
+        """What the engine will be asked for an answer to the conversation as it is, or to it and this."""
         settings = response_settings(ResponseObject(), self._session, plays=self._config.server_plays)
         messages = [turn.message for turn in self._conversation.shown()]
-        voice = self._configuration.speaker(settings.voice)
-        return answer_request("expected", settings, messages, voice, truncation(self._session))
+        if sound is not None:
+            messages.append(Message("user", (sound,)))
+        return self._request(self._new_id("resp"), settings, messages)
 
     def cancel(self, event: dict[str, Any]) -> list[Effect]:
         """`response.cancel`."""
@@ -184,23 +193,25 @@ class Responses:
     def _start(
         self, asked: ResponseObject, in_band: bool, turns: list[Shown], borrowed: tuple[str, ...] = ()
     ) -> list[Effect]:
-        # Messages are what the engine counts when it leaves some out; system messages never are.
-        ids = tuple(turn.item_ids for turn in turns if turn.message.role != "system")
-        own_context = asked.input is None
-        response, began = self._begin(asked, in_band, ids if own_context else (), borrowed)
-        messages: list[Message] = [turn.message for turn in turns]
-        voice = self._configuration.speaker(response.settings.voice)
-        request = answer_request(response.id, response.settings, messages, voice, truncation(self._session))
-        return [*began, Start(request)]
+        ids = _told_apart(turns) if asked.input is None else ()
+        response, began = self._begin(self._new_id("resp"), asked, in_band, ids, borrowed)
+        messages = [turn.message for turn in turns]
+        return [*began, Start(self._request(response.id, response.settings, messages))]
+
+    def _request(self, response_id: str, settings: ResponseSettings, messages: list[Message]) -> Request:
+        voice = self._configuration.speaker(settings.voice)
+        return answer_request(response_id, settings, messages, voice, truncation(self._session))
 
     def _begin(
         self,
+        response_id: str,
         asked: ResponseObject,
         in_band: bool,
         ids: tuple[tuple[str, ...], ...],
         borrowed: tuple[str, ...],
     ) -> tuple[Response, list[Effect]]:
         response = Response(
+            response_id,
             response_settings(asked, self._session, plays=self._config.server_plays),
             self._conversation if in_band else None,
             self._conversation_id if in_band else None,
@@ -235,6 +246,11 @@ class Responses:
         settings = self._configuration.settings
         assert isinstance(settings, SessionObject), "a session that only transcribes answers nothing"
         return settings
+
+
+def _told_apart(turns: list[Shown]) -> tuple[tuple[str, ...], ...]:
+    """Item ids of the messages that the engine counts when it leaves some out; system messages never are."""
+    return tuple(turn.item_ids for turn in turns if turn.message.role != "system")
 
 
 def _end(event: Finished) -> End:

@@ -10,23 +10,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import engine
-from engine import Audio, Finished
 from realtime.protocol import events
 from realtime.protocol.errors import ProtocolError
 from realtime.protocol.ids import Ids, random_id
-from realtime.protocol.turns import ServerVad
 from realtime.protocol.validation import check, show
-from realtime.session import idle
 from realtime.session.config import SessionConfig
 from realtime.session.configuration import Configuration
 from realtime.session.conversation import Conversation
-from realtime.session.effects import ClearPlayback, Close, Effect, Forget, Judge, Listen, Send
+from realtime.session.effects import ClearPlayback, Close, Effect, Forget, Send
 from realtime.session.history import History
-from realtime.session.idle import Answered, IdleState, Passed, Stirred
-from realtime.session.item import MessageItem
-from realtime.session.listening import Listening, Turn
+from realtime.session.listening import Listening
+from realtime.session.making import error_event
 from realtime.session.responses import Responses
 from realtime.session.transcriptions import Transcriptions
+from realtime.session.turns import Turns
 
 _TRANSCRIBING = (
     "session.update",
@@ -72,7 +69,17 @@ class Session:
             self._event,
         )
         self._transcriptions = Transcriptions(config, self._new_id, self._event)
-        self._idle = IdleState()
+        self._turns = Turns(
+            config,
+            self._configuration,
+            self._conversation,
+            self._history,
+            self._listening,
+            self._responses,
+            self._transcriptions,
+            clock=clock,
+            make=self._event,
+        )
         self._closed = False
         self._handlers: dict[str, Callable[[dict[str, Any]], list[Effect]]] = {
             "session.update": self._update,
@@ -105,7 +112,7 @@ class Session:
         try:
             event = events.parse(frame)
             event_id = events.event_id_of(event)
-            return self._handler(event)(event)
+            return [*self._handler(event)(event), *self._turns.early()]
         except ProtocolError as error:
             return [self._error(error, event_id)]
 
@@ -123,34 +130,23 @@ class Session:
         if self._closed:
             return []
         try:
-            return [*self._listening.append_pcm(pcm), *self._ahead()]
+            return [*self._listening.append_pcm(pcm), *self._turns.ahead()]
         except ProtocolError as error:
             return [self._error(error)]
 
     def heard(self, epoch: int, probabilities: Sequence[float]) -> list[Effect]:
         """Probabilities of speech, one for each window of 32 ms (768 samples) since the epoch began."""
-        if self._closed:
-            return []
-        effects: list[Effect] = []
-        answering = self._responses.answering(self._clock())
-        for happening in self._listening.hear(epoch, probabilities, answering=answering):
-            effects += [happening] if isinstance(happening, Judge) else self._turn(happening)
-        return [*effects, *self._ahead()]
+        return [] if self._closed else self._turns.heard(epoch, probabilities)
 
     def judged(self, pause: int, probability: float | None) -> list[Effect]:
         """How likely it is that a turn which paused is over; None where nobody can tell."""
-        turn = None if self._closed else self._listening.judged(pause, probability)
-        return self._turn(turn) if turn else []
+        return [] if self._closed else self._turns.judged(pause, probability)
 
     def engine(self, request_id: str, event: engine.Event) -> list[Effect]:
         """Something that the engine did for a request of this session. What is late is dropped."""
         if self._transcriptions.owns(request_id):
             return self._transcriptions.engine(request_id, event)
-        last, now = self._responses.active, self._clock()
-        effects = self._responses.engine(request_id, event, now)
-        if isinstance(event, Finished) and last and last.status in ("completed", "incomplete"):
-            self._stir(Answered(max(now, self._responses.heard_at)))
-        return effects
+        return self._turns.engine(request_id, event)
 
     def playback_started(self, response_id: str) -> list[Effect]:
         """The player has begun a response's sound."""
@@ -170,7 +166,7 @@ class Session:
     def detector_failed(self, message: str) -> list[Effect]:
         """Turns cannot be found any more: the client is told, and may commit by itself."""
         error = ProtocolError("turn_detection_failed", message, kind="server_error")
-        return [*self._listening.fail(), self._error(error)]
+        return [*self._listening.fail(), self._error(error), *self._turns.early()]
 
     def tick(self) -> list[Effect]:
         """Time passes; to be called about once a second."""
@@ -178,7 +174,7 @@ class Session:
             return []
         now = self._clock()
         if now < self._expires_at:
-            return self._idle_timeout() if self._stir(Passed(now)) else []
+            return self._turns.tick(now)
         minutes = self._config.max_session_s / 60
         message = f"Your session hit the maximum duration of {minutes:g} minutes."
         error = self._error(ProtocolError("session_expired", message))
@@ -189,7 +185,11 @@ class Session:
         if self._closed:
             return []
         self._closed = True
-        effects = [*self._responses.end_all(tell=False), *self._transcriptions.close()]
+        effects = [
+            *self._responses.end_all(tell=False),
+            *self._turns.close(),
+            *self._transcriptions.close(),
+        ]
         sounds = tuple(sound for item in self._conversation for sound in item.audio_ids())
         if self._listening.open_audio_id:
             sounds += (self._listening.open_audio_id,)
@@ -218,17 +218,10 @@ class Session:
 
     def _append(self, event: dict[str, Any]) -> list[Effect]:
         sound = events.decode_audio(event.get("audio"), "audio", self._config.max_append_bytes)
-        return [*self._listening.append(sound), *self._ahead()]
+        return [*self._listening.append(sound), *self._turns.ahead()]
 
     def _commit(self, event: dict[str, Any]) -> list[Effect]:
-        self._conversation.check_room()
-        taken = self._listening.commit()
-        committed = self._history.commit(taken.item_id, taken.pcm, taken.audio_id)
-        self._stir(Stirred())
-        written = self._transcribe(taken.item_id)
-        if not taken.spoken:
-            return [*committed, *written]
-        return [self._speech_stopped(taken.end_ms, taken.item_id), *committed, *written]
+        return self._turns.commit()
 
     def _clear(self, event: dict[str, Any]) -> list[Effect]:
         return [self._event("input_audio_buffer.cleared"), *self._listening.clear()]
@@ -250,80 +243,14 @@ class Session:
         effects = self._responses.create(event)
         # One beside the conversation answers nobody who is waited for.
         if self._responses.active:
-            self._stir(Stirred())
+            self._turns.stir()
         return effects
 
     def _clear_playback(self, event: dict[str, Any]) -> list[Effect]:
         return [ClearPlayback()]
 
-    # Turns.
-
-    def _turn(self, turn: Turn) -> list[Effect]:
-        self._stir(Stirred())
-        if turn.pcm is None:
-            started = self._event(
-                "input_audio_buffer.speech_started", audio_start_ms=turn.at_ms, item_id=turn.item_id
-            )
-            return [started, *(self._responses.interrupt(self._clock()) if turn.answer else [])]
-        effects: list[Effect] = [self._speech_stopped(turn.at_ms, turn.item_id)]
-        try:
-            self._conversation.check_room()
-        except ProtocolError as error:
-            lost = [Forget((turn.audio_id,))] if turn.audio_id else []
-            return [*effects, self._error(error), *lost]
-        effects += self._history.commit(turn.item_id, turn.pcm, turn.audio_id)
-        if turn.answer:
-            effects += self._answer()
-        # After the answer, which somebody waits for.
-        return [*effects, *self._transcribe(turn.item_id)]
-
-    def _ahead(self) -> list[Effect]:
-        """What the engine may hear already of the turn that is being spoken."""
-        piece = None if self._config.type == "transcription" else self._listening.ahead()
-        if piece is None:
-            return []
-        before = self._responses.expected() if piece.first else None
-        return [Listen(Audio(piece.audio_id, piece.pcm), before)]
-
-    def _idle_timeout(self) -> list[Effect]:
-        """Nobody has said anything for long: the silence is a turn, and the model may speak again."""
-        if self._responses.active or self._listening.open_item_id or self._config.type == "transcription":
-            return []
-        try:
-            self._conversation.check_room()
-        except ProtocolError as error:
-            return [self._error(error)]
-        silence = self._listening.commit_silence()
-        triggered = self._event(
-            "input_audio_buffer.timeout_triggered",
-            audio_start_ms=silence.start_ms,
-            audio_end_ms=silence.end_ms,
-            item_id=silence.item_id,
-        )
-        return [triggered, *self._history.commit(silence.item_id, silence.pcm), *self._answer()]
-
-    def _answer(self) -> list[Effect]:
-        if self._responses.active or self._config.type == "transcription":
-            return []
-        return self._responses.respond()
-
-    def _transcribe(self, item_id: str) -> list[Effect]:
-        item = self._conversation.find(item_id)
-        assert isinstance(item, MessageItem)
-        asked = self._configuration.settings.audio.input.transcription
-        return self._transcriptions.start(item_id, item.content[0], asked)
-
-    def _stir(self, happening: Answered | Stirred | Passed) -> bool:
-        vad = self._configuration.settings.audio.input.turn_detection
-        timeout = vad.idle_timeout_ms if isinstance(vad, ServerVad) else None
-        self._idle, over = idle.next_state(self._idle, happening, timeout)
-        return over
-
-    def _speech_stopped(self, at_ms: int, item_id: str) -> Send:
-        return self._event("input_audio_buffer.speech_stopped", audio_end_ms=at_ms, item_id=item_id)
-
     def _event(self, kind: str, **fields: Any) -> Send:
         return Send({"type": kind, "event_id": self._new_id("event"), **fields})
 
     def _error(self, error: ProtocolError, client_event_id: str | None = None) -> Send:
-        return self._event("error", error=error.body(client_event_id))
+        return error_event(self._event, error, client_event_id)

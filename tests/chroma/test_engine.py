@@ -92,6 +92,44 @@ def test_answers_side_by_side_equal_answers_alone():
         assert steps.max() <= 1, "equal codes; their sound may round to the next step of PCM16"
 
 
+def test_an_answer_to_a_sound_that_goes_on_is_that_to_the_sound_up_to_there():
+    words = sound(1.2) + bytes(2 * 2400)
+
+    async def scenario(engine):
+        before = ask("before")
+        await engine.listen(Audio("a", words), before)
+        early = await collect(engine, ask("early", Audio("a", words, whole=False), speak=False, max_tokens=3))
+        await engine.listen(Audio("a", words))
+        longer = Audio("a", words + words)
+        return early, await collect(engine, ask("late", longer, speak=False, max_tokens=3))
+
+    early, late = with_engine(scenario)
+    assert early[2].usage.input_audio_tokens == 32, "1.3 s"
+    assert late[2].usage.input_audio_tokens == 65, "2.6 s"
+
+    async def whole(engine):
+        return await collect(engine, ask("whole", Audio("b", words), speak=False, max_tokens=3))
+
+    assert with_engine(whole)[:2] == early[:2]
+
+
+def test_an_answer_that_may_never_be_wanted_is_made_while_half_the_slots_are_free():
+    async def scenario(engine):
+        running = [engine.respond(ask(f"r{index}", Text("Hi"))) for index in range(SETTINGS.slots - 1)]
+        for answer in running[:-1]:
+            await anext(answer)
+        first = await collect(engine, ask("first", Text("Hi"), only_if_room=True, max_tokens=4))
+        await anext(running[-1])
+        second = await collect(engine, ask("second", Text("Hi"), only_if_room=True))
+        for answer in running:
+            await answer.aclose()
+        return first[2], second[2]
+
+    first, second = with_engine(scenario)
+    assert first.reason == "length"
+    assert (second.reason, second.code) == ("failed", "no_room")
+
+
 def test_text_alone():
     async def scenario(engine):
         return await collect(engine, ask("r", speak=False, max_tokens=12))

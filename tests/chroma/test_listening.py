@@ -73,3 +73,18 @@ def test_only_what_the_floor_reaches_is_encoded_again(chroma, monkeypatch):
     encoded.clear()
     listen(chroma.hearing, pcm(noise(2.1, 1e-4), tone(2.0, 0.9), noise(2.0, 1e-4)), 480)
     assert encoded.count(200) > 3, "the quiet first block was encoded again"
+
+
+def test_a_pause_is_heard_as_the_end_of_the_sound_would_be_and_more_may_come(chroma):
+    parts = [pcm(noise(2.6, 1e-2), np.zeros(1200)), pcm(tone(1.7, 0.5), np.zeros(1200)), pcm(noise(1.4, 0.1))]
+    listening = Listening(chroma.hearing, "a")
+    sound, marks = b"", set()
+    for part in parts[:2]:
+        sound += part
+        listening.add(part)
+        early = listening.so_far()
+        torch.testing.assert_close(early.rows, chroma.hearing.hear_pcm(sound), rtol=1e-3, atol=1e-3)
+        assert marks.isdisjoint(early.marks[-1:]), "each end of it is another sound"
+        marks.add(early.marks[-1])
+    heard = listening.finish(parts[2]).rows
+    torch.testing.assert_close(heard, chroma.hearing.hear_pcm(sound + parts[2]), rtol=1e-4, atol=1e-5)

@@ -360,3 +360,21 @@ def test_a_child_that_came_anew_is_brought_the_whole(sent):
 
     _, echoed, _ = asyncio.run(work())
     assert echoed[: len(sound)] == sound
+
+
+def test_of_a_sound_that_is_not_whole_only_the_rest_crosses_and_it_may_go_on(sent):
+    sound = pcm(1.0)
+
+    async def work():
+        async with opened(EngineSettings(model="echo")) as engine:
+            await engine.listen(Audio("s", sound[:12_000]), Request("before", ()))
+            early = Audio("s", sound[:24_000], whole=False)
+            first = await whole(engine.respond(Request("early", (user(early),))))
+            await engine.listen(Audio("s", sound[12_000:36_000]))
+            return first, await whole(engine.respond(Request("r", (user(Audio("s", sound)),))))
+
+    (_, so_far, _), (_, echoed, _) = asyncio.run(work())
+    assert so_far[:24_000] == sound[:24_000]
+    assert echoed[: len(sound)] == sound
+    asked = [sounds_of(message)[0].pcm for message in sent if isinstance(message, Respond)]
+    assert asked == [sound[12_000:24_000], sound[36_000:]]

@@ -81,7 +81,8 @@ def test_two_turns_found_by_voice_activity(echo):
                 assert started.item_id == stopped.item_id == committed.item_id
                 assert committed.previous_item_id == previous
                 assert stopped.audio_end_ms - started.audio_start_ms > 2000
-                assert len(sound(events)) / 48 >= stopped.audio_end_ms - started.audio_start_ms
+                # The answer was begun early: it does not hold the end of the silence that ended the turn.
+                assert len(sound(events)) / 48 + 350 >= stopped.audio_end_ms - started.audio_start_ms
                 previous = events[-1].response.output[0].id
 
     asyncio.run(talk())

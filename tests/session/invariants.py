@@ -1,6 +1,7 @@
 """What has to hold for everything that a session ever sends, checked on the whole of it."""
 
 from collections import defaultdict
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,15 @@ from realtime.session.effects import Cancel, Start
 Event = dict[str, Any]
 
 
-def check(effects: list[Any], events: list[Event]) -> None:
-    """All of them."""
+def check(effects: list[Any], events: list[Event], finished: Collection[str] = ()) -> None:
+    """All of them. `finished`: ids of the requests that the engine came to an end with by itself."""
     assert events[0]["type"] == "session.created"
     identifiers = [event["event_id"] for event in events]
     assert len(identifiers) == len(set(identifiers))
     check_responses(events)
     check_order(events)
     check_listening(events)
-    check_requests(effects, events)
+    check_requests(effects, events, finished)
 
 
 def check_responses(events: list[Event]) -> None:
@@ -170,25 +171,35 @@ def check_listening(events: list[Event]) -> None:
             speaking = None
 
 
-def check_requests(effects: list[Any], events: list[Event]) -> None:
-    """One request for each response, which ends or is told to. An audio id means the same bytes for ever,
-    and all sound is a run of what was appended: in order, without a gap, nothing twice."""
+def check_requests(effects: list[Any], events: list[Event], finished: Collection[str]) -> None:
+    """One request for each response, which ends or is told to; one begun early is answered or thrown away. An
+    audio id means the same bytes for ever, of which a sound that is not whole is the beginning, and all sound
+    is a run of what was appended: in order, without a gap, nothing twice."""
     requests = [effect.request for effect in effects if isinstance(effect, Start)]
     check_transcriptions([request.id for request in requests if request.transcribe], events)
     requests = [request for request in requests if not request.transcribe]
+    early = {request.id for request in requests for sound in list(request.sounds())[-1:] if not sound.whole}
     identifiers = [request.id for request in requests]
-    assert identifiers == [event["response"]["id"] for event in events if event["type"] == "response.created"]
+    created = [event["response"]["id"] for event in events if event["type"] == "response.created"]
+    assert len(identifiers) == len(set(identifiers))
+    assert set(created) <= set(identifiers)
+    assert [each for each in identifiers if each not in early] == [
+        each for each in created if each not in early
+    ]
     ended = {event["response"]["id"] for event in events if event["type"] == "response.done"}
     cancelled = {effect.request_id for effect in effects if isinstance(effect, Cancel)}
-    assert set(identifiers) <= ended | cancelled
+    assert set(identifiers) <= ended | cancelled | early.intersection(finished)
     assert cancelled >= {
         event["response"]["id"] for event in events if event.get("response", {}).get("status") == "cancelled"
     }, "the engine is told to stop what is cancelled"
     sounds: dict[str, bytes] = {}
     for request in requests:
         for part in (part for message in request.messages for part in message.parts):
-            if isinstance(part, Audio):
+            if isinstance(part, Audio) and part.whole:
                 assert sounds.setdefault(part.id, part.pcm) == part.pcm
+    for request in requests:
+        for sound in request.sounds():
+            assert sound.whole or sounds.get(sound.id, sound.pcm).startswith(sound.pcm)
     seen: set[int] = set()
     for pcm in sounds.values():
         # Where nobody said anything for long, silence makes up for sound that is not there.

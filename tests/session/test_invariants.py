@@ -176,10 +176,12 @@ ANSWERS = {
 class Run:
     """Drives a session as the server would: windows that were asked for, engine events of real requests."""
 
-    def __init__(self, **turn_detection: Any) -> None:
-        self.driver = Driver()
-        # Short enough for turns to end within an utterance.
-        turn_detection |= {"silence_duration_ms": 50, "prefix_padding_ms": 100}
+    def __init__(self, *, early: bool, **turn_detection: Any) -> None:
+        self.driver = Driver(early_answers="on" if early else "off")
+        self.finished: set[str] = set()
+        # Short enough for turns to end within an utterance, long enough for an answer to be begun before.
+        silence = 200 if early else 50
+        turn_detection |= {"silence_duration_ms": silence, "prefix_padding_ms": 100}
         self.driver.configure(turn_detection=turn_detection)
         self.epoch, self.windows = 0, 0.0
         self.appended = 0
@@ -230,6 +232,8 @@ class Run:
             request = requests[-1 if newest else 0]
             running = request.id not in self.ended()
             effects = self.driver.session.engine(request.id, event)
+            if isinstance(event, Finished):
+                self.finished.add(request.id)
             assert effects == [] or running, "what an old answer still yields is dropped"
             self.driver.do(effects)
 
@@ -273,9 +277,9 @@ class Run:
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(steps, st.booleans(), st.booleans())
-def test_invariants_hold_for_any_sequence(sequence, interrupt, answer):
-    run = Run(interrupt_response=interrupt, create_response=answer)
+@given(steps, st.booleans(), st.booleans(), st.booleans())
+def test_invariants_hold_for_any_sequence(sequence, interrupt, answer, early):
+    run = Run(early=early, interrupt_response=interrupt, create_response=answer)
     for kind, value in sequence:
         run.take(kind, value)
     driver = run.driver
@@ -283,4 +287,4 @@ def test_invariants_hold_for_any_sequence(sequence, interrupt, answer):
     driver.send("response.create", response=asked)
     effects = driver.session.close()
     assert not any(map(event_of, effects)), "nothing is sent to a connection that is gone"
-    invariants.check([*driver.effects, *effects], driver.events)
+    invariants.check([*driver.effects, *effects], driver.events, run.finished)
