@@ -21,7 +21,7 @@ from engine.chroma.model import ChromaModel
 from engine.chroma.modules import load_pretrained
 from engine.chroma.reasoner import ReasonerPrompt
 from engine.chroma.thinker import HEAD
-from engine.runtime.loop import Job
+from engine.runtime.job import Job
 
 CODEC_GROUP = 4
 """Frames that are decoded to sound at a time."""

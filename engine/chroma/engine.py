@@ -5,48 +5,34 @@ from __future__ import annotations
 import asyncio
 import logging
 import queue
-import random
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from engine.api import (
-    SAMPLE_RATE,
     Audio,
     Engine,
     EngineError,
     Event,
     Finished,
-    Message,
     Reference,
     Request,
     Started,
-    Text,
     Voice,
 )
 from engine.chroma.checkpoint import locate
 from engine.chroma.ears import Ears
-from engine.chroma.hearing import joined
-from engine.chroma.llama import KvPool
+from engine.chroma.graphs import rungs
+from engine.chroma.jobs import Jobs
 from engine.chroma.model import ChromaModel, load_model, pick_device, pick_dtype, pick_recorder, use_device
 from engine.chroma.narrator import Emit, Narrator
-from engine.chroma.reasoner import ReasonerPrompt
-from engine.chroma.speaker import Sampling
 from engine.chroma.voices import VoicePrompts
-from engine.fitting import fit
-from engine.runtime.loop import FrameLoop, Job
+from engine.runtime import admission
+from engine.runtime.loop import FRAME_SECONDS, FrameLoop
 from engine.settings import EngineSettings
-from engine.tool_calls import call_reader, forced_text
+from engine.tool_calls import call_reader
 from engine.voices.store import StoredVoice, VoiceStore
 
 log = logging.getLogger(__name__)
-
-_COMMON_ANSWER = 512
-"""Tokens of text that a long answer takes."""
-_TURN_QUESTION = (
-    "You hear somebody speak. Has the speaker finished, so that it is your turn to answer, or will the"
-    " speaker go on? Say Yes for finished, No for going on."
-)
-_YES, _NO = ("Yes", "yes", " Yes", " yes"), ("No", "no", " No", " no")
 
 
 class ChromaEngine(Engine):
@@ -85,8 +71,21 @@ class ChromaEngine(Engine):
         self._loop = FrameLoop(self._chroma.reasoner, self._chroma.speaker)
         self._prompts = VoicePrompts(self._chroma)
         self._ears = Ears(self._chroma)
+        self._jobs = Jobs(settings, self._chroma, self._ears, self._prompts)
         # Encoding the default voice now means that a broken one is found at start-up, not in a call.
-        self._prompts.get(self._voice(None))
+        voice = self._prompts.get(self._voice(None))
+        seconds = admission.measure(self._loop, self._jobs.trial(voice), rungs(settings.slots))
+        self._loop.capacity = admission.capacity(seconds)
+        if self._loop.capacity < settings.slots:
+            most = max(seconds)
+            log.warning(
+                "this machine speaks %d answers at once, not %d: a frame of %d takes %.0f ms of its %.0f",
+                self._loop.capacity,
+                settings.slots,
+                most,
+                1000 * seconds[most],
+                1000 * FRAME_SECONDS,
+            )
 
     def _voice(self, name: str | None) -> StoredVoice:
         """The voice of this name; None is the default one."""
@@ -193,7 +192,7 @@ class ChromaEngine(Engine):
         def judge() -> None:
             probability, error = None, None
             try:
-                probability = self._judge(audio)
+                probability = self._jobs.judge(audio)
             except EngineError as wrong:
                 error = wrong
             except Exception as wrong:
@@ -235,7 +234,7 @@ class ChromaEngine(Engine):
             emit(Finished("failed", code="no_room", message="more than half of the slots are taken"))
             return
         try:
-            job, left_out = self._job(request, voice)
+            job, left_out = self._jobs.make(request, voice)
         except EngineError as error:
             emit(Finished("failed", code=error.code, message=error.message))
         except Exception as error:
@@ -248,60 +247,6 @@ class ChromaEngine(Engine):
         finally:
             for audio_id in self._forgotten.intersection(sound.id for sound in request.sounds()):
                 self._ears.forget(audio_id)
-
-    def _job(self, request: Request, voice: StoredVoice | Reference | None) -> tuple[Job, int]:
-        """The job of a request, and how many of its messages the model is not shown."""
-        settings, chroma = self._settings, self._chroma
-        sounds = {sound.id: self._ears.hear(sound) for sound in request.sounds()}
-
-        def ids_of(messages: Sequence[Message]) -> list[int]:
-            return chroma.prompt(messages, lambda sound: len(sounds[sound.id].rows), request.tools)
-
-        context = chroma.reasoner.context
-        # Room for the answer: what it may take, or as much as an answer commonly does.
-        room = context - min(request.max_tokens or _COMMON_ANSWER, context // 4)
-        fitted = fit(request.messages, request.truncation, room, lambda part: len(ids_of(part)))
-        shown = [part for message in fitted.messages for part in message.parts]
-        heard = [sounds[part.id] for part in shown if isinstance(part, Audio)]
-        sound = joined(heard) if heard else None
-        temperature = settings.temperature if request.temperature is None else request.temperature
-        seed = random.getrandbits(63) if request.seed is None else request.seed
-        top_p = 1.0 if request.top_p is None else request.top_p
-        forced = chroma.prompt.markup(forced_text(request.tool_choice))
-        if request.say is not None:
-            forced = [*chroma.prompt.plain(request.say), chroma.config.im_end]
-        prompt = ReasonerPrompt(
-            ids_of(fitted.messages),
-            sound.rows if sound else None,
-            chroma.config.im_end,
-            tuple(forced),
-            sound.marks if sound else (),
-        )
-        job = Job(
-            id=request.id,
-            prompt=prompt,
-            voice=self._prefix(voice),
-            sampling=Sampling(temperature, seed, top_p),
-            max_frames=max(1, int(settings.max_seconds * SAMPLE_RATE / chroma.config.samples_per_frame)),
-            max_tokens=request.max_tokens,
-        )
-        return job, fitted.left_out
-
-    def _prefix(self, voice: StoredVoice | Reference | None) -> KvPool | None:
-        if isinstance(voice, Reference):
-            return self._prompts.once(voice)
-        return self._prompts.get(voice) if voice else None
-
-    def _judge(self, audio: Audio) -> float:
-        chroma = self._chroma
-        sound = chroma.hearing.hear_pcm(audio.pcm)
-        messages = (Message("system", (Text(_TURN_QUESTION),)), Message("user", (audio,)))
-        ids = chroma.prompt(messages, lambda _: len(sound))
-        prompt = ReasonerPrompt(ids, sound, chroma.config.im_end)
-        return chroma.reasoner.weigh(prompt, *(self._first_tokens(words) for words in (_YES, _NO)))
-
-    def _first_tokens(self, words: Sequence[str]) -> list[int]:
-        return sorted({self._chroma.prompt.markup(word)[0] for word in words})
 
 
 async def _only(event: Event) -> AsyncIterator[Event]:

@@ -12,7 +12,7 @@ from engine.chroma.model import ChromaModel
 from engine.chroma.reasoner import Thought
 from engine.chroma.speaker import Pair, Spoken
 from engine.chroma.text import Words
-from engine.runtime.loop import Job, Reason, Said
+from engine.runtime.job import Job, Reason, Said
 from engine.tool_calls import CallReader
 
 Emit = Callable[[Event], None]

@@ -21,7 +21,8 @@ from engine.chroma.mimi import encode
 from engine.chroma.model import ChromaModel, load_model, pick_device, pick_dtype
 from engine.chroma.reasoner import ReasonerPrompt, Thought
 from engine.chroma.speaker import Sampling, Spoken
-from engine.runtime.loop import FrameLoop, Job, Reason, Said
+from engine.runtime.job import Job, Reason, Said
+from engine.runtime.loop import FrameLoop
 
 TOLERANCE = 1e-4
 GREEDY = Sampling(temperature=0.0, seed=0)

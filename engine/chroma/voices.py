@@ -38,6 +38,12 @@ class VoicePrompts:
         self._prefixes: dict[str, KvPool] = {}
         self._once: dict[str, KvPool] = {}
 
+    def of(self, voice: StoredVoice | Reference | None) -> KvPool | None:
+        """The Backbone prefix of an answer's voice; None for an answer that is not spoken."""
+        if isinstance(voice, Reference):
+            return self.once(voice)
+        return self.get(voice) if voice else None
+
     def get(self, voice: StoredVoice) -> KvPool:
         """The Backbone prefix of a voice."""
         if voice.digest not in self._prefixes:

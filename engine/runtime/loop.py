@@ -13,62 +13,17 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
 
 from engine.api import FRAME_SAMPLES, SAMPLE_RATE, EngineError
-from engine.chroma.llama import KvPool
-from engine.chroma.reasoner import Reasoner, ReasonerPrompt, Thought
-from engine.chroma.speaker import Frames, Pair, Sampling, Speaker, Speech, Spoken
+from engine.chroma.reasoner import Reasoner, Thought
+from engine.chroma.speaker import Frames, Speaker, Speech
+from engine.runtime.job import Job, Listener, Reason
 
 log = logging.getLogger(__name__)
 
 FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
 _FASTEST = 1.5
 """Speed at which an answer may be played: the gateway stretches sound after the engine."""
-Reason = Literal["completed", "length", "cancelled", "failed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What of a token is spoken: the pairs that may be heard now, the token's own or earlier ones.
-
-    `silent`: nothing of this answer is ever spoken. `over`: its text ends here, whatever the Reasoner
-    would go on to say.
-    """
-
-    pairs: tuple[Pair, ...] = ()
-    silent: bool = False
-    over: bool = False
-
-
-class Listener(Protocol):
-    """Who hears of one answer, in the loop's thread. `finished` comes last, exactly once."""
-
-    def thought(self, thought: Thought) -> Said:
-        """One more token. Where anything was said, the last pair of an answer is its `last` one. Raises
-        EngineError where the text cannot be taken: that ends the answer."""
-        ...
-
-    def begun(self, kept: int) -> None:
-        """It has its slot. So many of its prompt's tokens had been read before."""
-        ...
-
-    def spoken(self, spoken: Spoken) -> None: ...
-
-    def finished(self, reason: Reason, error: EngineError | None) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One answer to be made. `voice` None: text alone. `max_frames` and `max_tokens` (text tokens and
-    frames together) end it early."""
-
-    id: str
-    prompt: ReasonerPrompt
-    voice: KvPool | None
-    sampling: Sampling
-    max_frames: int
-    max_tokens: int | None = None
 
 
 @dataclass(slots=True)
@@ -96,6 +51,15 @@ class _Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class _Waiting:
+    """An answer that waits for its turn to begin, and since when."""
+
+    job: Job
+    listener: Listener
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
 class _UnderWay:
     """A frame of some answers that the device is making."""
 
@@ -110,6 +74,7 @@ class FrameLoop:
         lead: pairs that an answer's text may run ahead of its sound, so that a long answer's text does
             not hold up the sound of the others.
         ahead: seconds that an answer's sound may run ahead of its playback while there are other answers.
+        patience: seconds that an answer may wait for others to end.
         clock: seconds, of any beginning.
     """
 
@@ -120,14 +85,17 @@ class FrameLoop:
         lead: int = 16,
         *,
         ahead: float = 3.0,
+        patience: float = 2.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ahead, self._clock = ahead, clock
+        self._ahead, self._patience, self._clock = ahead, patience, clock
         self._reasoner = reasoner
         self._speaker = speaker
         self._lead = lead
         self._free = list(range(speaker.slots - 1, -1, -1))
-        self._waiting: deque[tuple[Job, Listener]] = deque()
+        self._waiting: deque[_Waiting] = deque()
+        self.capacity = speaker.slots
+        """Answers at once; see `engine.runtime.admission`."""
         self._answers: dict[str, _Answer] = {}
         self._under_way: _UnderWay | None = None
 
@@ -138,12 +106,12 @@ class FrameLoop:
 
     @property
     def roomy(self) -> bool:
-        """At most half of its slots are taken or waited for."""
-        return 2 * (len(self._answers) + len(self._waiting)) <= self._speaker.slots
+        """At most half of what it can do at once is taken or waited for."""
+        return 2 * (len(self._answers) + len(self._waiting)) <= self.capacity
 
     def submit(self, job: Job, listener: Listener) -> None:
-        """Queue an answer; it starts as soon as a slot is free."""
-        self._waiting.append((job, listener))
+        """Queue an answer; it starts as soon as there are fewer than `capacity`, or fails, `engine_full`."""
+        self._waiting.append(_Waiting(job, listener, self._clock()))
 
     def cancel(self, job_id: str) -> None:
         """End an answer now, whether it runs or waits; an unknown id is no error."""
@@ -151,9 +119,9 @@ class FrameLoop:
             self._end(self._answers[job_id], "cancelled")
             return
         for entry in self._waiting:
-            if entry[0].id == job_id:
+            if entry.job.id == job_id:
                 self._waiting.remove(entry)
-                entry[1].finished("cancelled", None)
+                entry.listener.finished("cancelled", None)
                 return
 
     def fail_all(self, error: EngineError) -> None:
@@ -161,7 +129,7 @@ class FrameLoop:
         for answer in list(self._answers.values()):
             self._end(answer, "failed", error)
         while self._waiting:
-            self._waiting.popleft()[1].finished("failed", error)
+            self._waiting.popleft().listener.finished("failed", error)
 
     def turn(self) -> float:
         """One word and one frame for each answer that can make one. Returns for how many seconds there is
@@ -173,8 +141,9 @@ class FrameLoop:
         return 0.0 if thought else rest
 
     def _admit(self) -> None:
-        while self._waiting and self._free:
-            job, listener = self._waiting.popleft()
+        while self._waiting and len(self._answers) < self.capacity:
+            waiting = self._waiting.popleft()
+            job, listener = waiting.job, waiting.listener
             slot = self._free.pop()
             answer = _Answer(job, listener, slot, None)
             self._answers[job.id] = answer
@@ -186,6 +155,15 @@ class FrameLoop:
                 self._end(answer, "failed", error)
             except Exception as error:
                 self._break([answer], "the engine", error)
+
+        self._refuse()
+
+    def _refuse(self) -> None:
+        """Who has waited too long would only make the others wait."""
+        overdue = self._clock() - self._patience
+        while self._waiting and self._waiting[0].since < overdue:
+            message = f"all {self.capacity} answers that can be spoken at once are taken; try again soon"
+            self._waiting.popleft().listener.finished("failed", EngineError("engine_full", message))
 
     def _think(self) -> bool:
         """False where nobody wants a word."""
@@ -261,6 +239,8 @@ class FrameLoop:
         if before is not None:
             self._hand_out(before)
         self._collect()
+        if self._waiting:
+            waits.append(max(0.0, self._waiting[0].since + self._patience - now))
         return 0.0 if ready or before is not None or not waits else min(waits)
 
     def _collect(self, *, wait: bool = False) -> None:

@@ -38,7 +38,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--ssl-keyfile", type=Path)
     parser.add_argument("--device", default=engine.device, help="auto, cuda, cuda:1, cpu")
     parser.add_argument("--dtype", default=engine.dtype, help="auto, bfloat16, float16, float32")
-    parser.add_argument("--slots", type=int, default=engine.slots, help="answers spoken at once")
+    parser.add_argument("--slots", type=int, default=engine.slots, help="most answers spoken at once")
     parser.add_argument("--context", type=int, help="most tokens of a conversation and its answer")
     parser.add_argument(
         "--no-cuda-graphs",

@@ -11,7 +11,8 @@ from engine.chroma.parity import GREEDY, Answer
 from engine.chroma.reasoner import ReasonerPrompt, Thought
 from engine.chroma.schedule import Schedule
 from engine.chroma.speaker import Pair, Speech, Spoken
-from engine.runtime.loop import FrameLoop, Job
+from engine.runtime.job import Job
+from engine.runtime.loop import FrameLoop
 
 PROMPT = ReasonerPrompt([1, 2, 3], None, im_end=0)
 VOICE = object()

@@ -17,7 +17,8 @@ from engine.chroma.narrator import Narrator
 from engine.chroma.reasoner import ReasonerPrompt
 from engine.chroma.speaker import Sampling
 from engine.chroma.voices import VoicePrompts
-from engine.runtime.loop import FrameLoop, Job
+from engine.runtime.job import Job
+from engine.runtime.loop import FrameLoop
 from engine.settings import EngineSettings
 from engine.tool_calls import CallReader
 from engine.voices.store import VoiceStore

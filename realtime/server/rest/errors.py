@@ -21,6 +21,7 @@ _STATUS = {
     "engine_not_ready": 503,
     "engine_restarting": 503,
     "engine_died": 503,
+    "engine_full": 503,
     "engine_closed": 503,
     "too_many_requests": 503,
 }
