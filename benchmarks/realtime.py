@@ -8,7 +8,7 @@ over the time that one turn takes; then they go on for `--seconds`. At each leve
 - cadence: the time between two deltas of an answer, and its jitter, by how much that differs from the median
   of the same answer,
 - barge-in: from the first sound of an interruption that the client sends to `speech_started`, and to the last
-  delta of the interrupted answer,
+  delta of the interrupted answer; one that had been sent whole before is not counted,
 - how late the clients' own microphones were: clients and server may share a machine.
 
 MODEL as for `benchmarks.streams`. The recording is mono at 24 kHz, one turn without long pauses.
