@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import platform
 import statistics
+import sys
 import time
 
 import numpy as np
-import torch
 
+from benchmarks.report import Report, add_options, number, table, where
 from engine.api import SAMPLE_RATE, Audio, AudioDelta, Message, Request, Text
 from engine.chroma.engine import ChromaEngine
+from engine.chroma.model import pick_device, pick_dtype
 from engine.settings import EngineSettings
 
 PIECE = SAMPLE_RATE // 5
@@ -56,19 +57,14 @@ async def measure(engine: ChromaEngine, seconds: float, *, ahead: bool, name: st
     return took
 
 
-async def run(options: argparse.Namespace) -> None:
-    """Print the table."""
+async def run(options: argparse.Namespace) -> list[tuple[str, ...]]:
+    """A row for each length."""
     engine = ChromaEngine(
         EngineSettings(options.model, device=options.device, slots=2, context=options.context)
     )
     await engine.open()
     await measure(engine, 2.0, ahead=True, name="warm-up")
-    print(
-        f"{options.model}: {options.device}, {platform.machine()}, {torch.get_num_threads()} threads,"
-        f" torch {torch.__version__}; first sound after the end of a turn, median of {options.repeats}"
-    )
-    print("| turn, s | heard afterwards, ms | heard while spoken, ms | times sooner |")
-    print("|---:|---:|---:|---:|")
+    rows: list[tuple[str, ...]] = []
     for seconds in options.seconds:
         medians = []
         for ahead in (False, True):
@@ -78,20 +74,31 @@ async def run(options: argparse.Namespace) -> None:
             ]
             medians.append(1000 * statistics.median(times))
         late, early = medians
-        print(f"| {seconds:g} | {late:.0f} | {early:.0f} | {late / early:.1f} |")
+        rows.append((f"{seconds:g}", number(late), number(early), number(late / early, 1)))
     await engine.close()
+    return rows
 
 
-def main() -> None:
-    """Command line."""
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ahead", description=__doc__)
     parser.add_argument("model", metavar="MODEL")
     parser.add_argument("--seconds", type=float, nargs="+", default=[1, 5, 15, 30])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--context", type=int, default=2048)
-    parser.add_argument("--device", default="cpu")
-    asyncio.run(run(parser.parse_args()))
+    parser.add_argument("--device", default="auto")
+    add_options(parser)
+    options = parser.parse_args(arguments)
+    rows = asyncio.run(run(options))
+    device = pick_device(options.device)
+    report = Report("First sound after the end of a turn", "ahead", arguments)
+    report.add(f"{where(options.model, device, pick_dtype('auto', device))}; median of {options.repeats}.")
+    head = ("turn, s", "heard afterwards, ms", "heard while spoken, ms", "times sooner")
+    report.add(table(head, rows))
+    report.keep(options, device)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -82,6 +82,8 @@ def _config(stack: StackConfig) -> LlamaConfig:
         rms_norm_eps=stack.eps,
         max_position_embeddings=stack.positions,
         vocab_size=stack.vocab,
+        # Its default is 2, a code like any other here.
+        eos_token_id=None,
         rope_parameters={
             "rope_type": rope.kind,
             "rope_theta": rope.theta,
