@@ -154,6 +154,7 @@ async def measure(options: argparse.Namespace) -> tuple[list[Level], list[tuple[
             device=options.device,
             dtype=options.dtype,
             slots=max(options.sessions),
+            admission=False,
             max_seconds=options.answer,
             context=options.context,
             cuda_graphs=not options.no_cuda_graphs,

@@ -23,6 +23,8 @@ class EngineSettings:
     """`auto` is bfloat16 on a GPU and float32 on a CPU."""
     slots: int = 16
     """Most answers spoken at once."""
+    admission: bool = True
+    """Measure at start-up how many this machine can speak at once; without, it is trusted with all slots."""
     max_seconds: float = 120.0
     """Longest answer; the Backbone's positions may end one sooner."""
     temperature: float = 0.9

@@ -23,6 +23,7 @@ from engine.chroma.checkpoint import locate
 from engine.chroma.ears import Ears
 from engine.chroma.graphs import rungs
 from engine.chroma.jobs import Jobs
+from engine.chroma.llama import KvPool
 from engine.chroma.model import ChromaModel, load_model, pick_device, pick_dtype, pick_recorder, use_device
 from engine.chroma.narrator import Emit, Narrator
 from engine.chroma.voices import VoicePrompts
@@ -74,18 +75,24 @@ class ChromaEngine(Engine):
         self._jobs = Jobs(settings, self._chroma, self._ears, self._prompts)
         # Encoding the default voice now means that a broken one is found at start-up, not in a call.
         voice = self._prompts.get(self._voice(None))
-        seconds = admission.measure(self._loop, self._jobs.trial(voice), rungs(settings.slots))
-        self._loop.capacity = admission.capacity(seconds)
-        if self._loop.capacity < settings.slots:
-            most = max(seconds)
+        if settings.admission:
+            self._loop.capacity = self._measure(voice)
+
+    def _measure(self, voice: KvPool) -> int:
+        """How many answers this machine speaks at once."""
+        slots = self._settings.slots
+        seconds = admission.measure(self._loop, self._jobs.trial(voice), rungs(slots))
+        capacity, most = admission.capacity(seconds), max(seconds)
+        if capacity < slots:
             log.warning(
                 "this machine speaks %d answers at once, not %d: a frame of %d takes %.0f ms of its %.0f",
-                self._loop.capacity,
-                settings.slots,
+                capacity,
+                slots,
                 most,
                 1000 * seconds[most],
                 1000 * FRAME_SECONDS,
             )
+        return capacity
 
     def _voice(self, name: str | None) -> StoredVoice:
         """The voice of this name; None is the default one."""
