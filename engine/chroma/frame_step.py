@@ -23,8 +23,9 @@ class FrameInputs:
 
     Attributes:
         integers, floats: [5, rows] and [2, rows], of which the next are views, written at once.
-        slot, start, frame, wants, seed: int64 [rows]: the row's slot, its next Backbone position, the number
-            of this frame in its answer, whether it takes a pair now (0 or 1), the seed of its sampling.
+        slot, start, frame, wants, seed: int64 [rows]: the slot that the row makes a frame of (the spare one,
+            where it makes none that matters), its next Backbone position, the number of this frame in its
+            answer, whether it takes a pair now (0 or 1), the seed of its sampling.
         temperature, top_p: float32 [rows].
         pairs: [rows, 2, hidden], read where `wants` is 1.
     """
@@ -73,12 +74,18 @@ class FrameStep:
         self.stream = MimiStream(self.mimi, slots)
         self.last_codes = torch.zeros(slots, config.codebooks, dtype=torch.int64, device=device)
 
-    def __call__(self, inputs: FrameInputs, length: int, context: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Make one frame for each row, and keep it as the row's last.
+    def __call__(
+        self, inputs: FrameInputs, length: int, context: int, *, in_place: bool
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Make one frame for each row, and keep it as its slot's last.
+
+        A row of the spare slot leaves no trace in place either: what it writes among its own slot's keys lies
+        at the next free positions, which the slot's next step writes before it reads them.
 
         Args:
             length: positions of the longest row: 1 to 3.
-            context: no row reaches this position of the Backbone.
+            context: no row that matters reaches this position of the Backbone.
+            in_place: row i is slot i or of the spare slot; keys and values are read where they lie.
 
         Returns:
             Codes int64 [rows, codebooks] and sound int16 [rows, samples_per_frame].
@@ -87,11 +94,10 @@ class FrameStep:
             inputs.temperature, inputs.top_p, inputs.seed, inputs.frame, self._config.codebooks, self._top_k
         )
         lengths = (inputs.frame > 0).long() + 2 * inputs.wants
-        codes = self.frames.step(
-            self.hear(inputs, length), lengths, inputs.slot, inputs.start, context, noise
-        )
+        slots = None if in_place else inputs.slot
+        codes = self.frames.step(self.hear(inputs, length), lengths, slots, inputs.start, context, noise)
         self.last_codes[inputs.slot] = codes
-        sound = self.stream.decode(codes, inputs.slot)
+        sound = self.stream.decode(codes, inputs.slot, in_place=in_place)
         return codes, (sound.clamp(-1, 1) * 32767).round().to(torch.int16)
 
     def hear(self, inputs: FrameInputs, length: int) -> torch.Tensor:

@@ -80,8 +80,8 @@ class FrameModel:
         room = self.positions + LONGEST_STEP
         self.backbone.model.place_tables(room, dtype, device)
         self.decoder.model.place_tables(config.codebooks + 1, dtype, device)
-        self.pool = KvPool(config.backbone, slots, room, dtype, device)
-        self._frame_pool = KvPool(config.decoder, slots, config.codebooks + 1, dtype, device)
+        self.pool = KvPool.of(config.backbone, slots, room, dtype, device)
+        self._frame_pool = KvPool.of(config.decoder, slots, config.codebooks + 1, dtype, device)
         self._offsets = torch.arange(config.codebooks, device=device) * config.backbone.vocab
 
     def _load(self, checkpoint: Checkpoint) -> None:
@@ -104,16 +104,16 @@ class FrameModel:
     def prefill(self, embeddings: torch.Tensor) -> KvPool:
         """Keys and values of a voice prompt [positions, hidden], as a pool of one slot."""
         length = embeddings.shape[0]
-        pool = KvPool(self.config.backbone, 1, length, self.dtype, self.device)
+        pool = KvPool.of(self.config.backbone, 1, length, self.dtype, self.device)
         zero = torch.zeros(1, dtype=torch.int64, device=self.device)
-        self.backbone.model(embeddings[None].to(self.dtype), pool, zero, zero, length)
+        self.backbone.model(embeddings[None].to(self.dtype), pool, None, zero, length)
         return pool
 
     def step(
         self,
         x: torch.Tensor,
         lengths: torch.Tensor,
-        slots: torch.Tensor,
+        slots: torch.Tensor | None,
         start: torch.Tensor,
         context: int,
         draw: Draw,
@@ -134,14 +134,14 @@ class FrameModel:
         hidden = heard[rows, lengths - 1]
         codes = [choose(self.backbone.codebook0_head(hidden), draw, 0)]
         inputs = torch.stack((hidden, nn.functional.embedding(codes[0], self.table)), dim=1)
-        position = torch.zeros_like(slots)
+        position = torch.zeros_like(start)
         for codebook in range(1, self.config.codebooks):
             end = codebook + 1
             out = self.decoder.model(
-                self.decoder.projection(inputs), self._frame_pool, rows, position, end, _DECODER_LAG
+                self.decoder.projection(inputs), self._frame_pool, None, position, end, _DECODER_LAG
             )
             head = self.decoder.codebook_head.weight[codebook - 1]
             codes.append(choose(out[:, -1] @ head, draw, codebook))
             inputs = nn.functional.embedding(codes[-1] + self._offsets[codebook], self.table)[:, None]
-            position = torch.full_like(slots, end)
+            position = torch.full_like(start, end)
         return torch.stack(codes, dim=1)

@@ -16,19 +16,28 @@ from engine.chroma.rope import inverse_frequencies, rotate, rotation_table
 
 
 class KvPool:
-    """Keys and values of all slots, preallocated: [layers, slots, positions, kv_heads, head_dim] each."""
+    """Keys and values of all slots: [layers, slots, positions, kv_heads, head_dim] each."""
 
-    def __init__(
-        self, config: StackConfig, slots: int, positions: int, dtype: torch.dtype, device: torch.device
-    ) -> None:
+    def __init__(self, keys: torch.Tensor, values: torch.Tensor) -> None:
+        self.keys, self.values = keys, values
+
+    @classmethod
+    def of(
+        cls, config: StackConfig, slots: int, positions: int, dtype: torch.dtype, device: torch.device
+    ) -> KvPool:
+        """Room for so many slots, all zero."""
         shape = (config.layers, slots, positions, config.kv_heads, config.head_dim)
-        self.keys = torch.zeros(shape, dtype=dtype, device=device)
-        self.values = torch.zeros(shape, dtype=dtype, device=device)
+        keys, values = (torch.zeros(shape, dtype=dtype, device=device) for _ in range(2))
+        return cls(keys, values)
 
     @property
     def positions(self) -> int:
         """Positions that one slot holds."""
         return self.keys.shape[2]
+
+    def slot(self, index: int) -> KvPool:
+        """One slot of it as a pool of its own, in the same memory."""
+        return KvPool(self.keys[:, index : index + 1], self.values[:, index : index + 1])
 
     def copy(self, source: int, to: int, length: int) -> None:
         """Copy the first positions of a slot to another."""
@@ -73,10 +82,9 @@ class _Attention(nn.Module):
         k = self.k_proj(x).view(rows, length, self.kv_heads, self.head_dim)
         v = self.v_proj(x).view(rows, length, self.kv_heads, self.head_dim)
         q, k = rotate(q, place.cos, place.sin), rotate(k, place.cos, place.sin)
-        keys[place.slots[:, None], place.positions] = k
-        values[place.slots[:, None], place.positions] = v
-        k = keys[:, : place.context].index_select(0, place.slots).transpose(1, 2)
-        v = values[:, : place.context].index_select(0, place.slots).transpose(1, 2)
+        keys[place.rows[:, None], place.positions] = k
+        values[place.rows[:, None], place.positions] = v
+        k, v = place.seen(keys).transpose(1, 2), place.seen(values).transpose(1, 2)
         # The heads that share keys stand as more queries of one head: no key is read or copied twice.
         group = self.heads // self.kv_heads
         q = q.view(rows, length, self.kv_heads, group, self.head_dim).permute(0, 2, 3, 1, 4)
@@ -120,15 +128,26 @@ class _Place:
     """Where a batch stands: shared by all layers of one forward."""
 
     def __init__(
-        self, slots: torch.Tensor, positions: torch.Tensor, context: int, cos: torch.Tensor, sin: torch.Tensor
+        self,
+        slots: torch.Tensor | None,
+        positions: torch.Tensor,
+        context: int,
+        cos: torch.Tensor,
+        sin: torch.Tensor,
     ) -> None:
-        self.slots = slots
+        self.rows = torch.arange(len(positions), device=positions.device) if slots is None else slots
         self.positions = positions
-        self.context = context
+        self._in_place, self._context = slots is None, context
         self.cos = cos[:, :, None]
         self.sin = sin[:, :, None]
         seen = torch.arange(context, device=positions.device)
         self.mask = (seen <= positions[:, :, None])[:, None]
+
+    def seen(self, kept: torch.Tensor) -> torch.Tensor:
+        """What the rows may see of [slots, positions, …]: [rows, context, …]."""
+        if self._in_place:
+            return kept[: len(self.rows), : self._context]
+        return kept[:, : self._context].index_select(0, self.rows)
 
 
 class LlamaStack(nn.Module):
@@ -152,7 +171,7 @@ class LlamaStack(nn.Module):
         self,
         x: torch.Tensor,
         pool: KvPool,
-        slots: torch.Tensor,
+        slots: torch.Tensor | None,
         start: torch.Tensor,
         context: int,
         rotary_lag: int = 0,
@@ -165,7 +184,8 @@ class LlamaStack(nn.Module):
         Args:
             x: [rows, length, hidden] embeddings.
             pool: keys and values of all slots.
-            slots: [rows] int64, one slot a row; none twice whose results matter.
+            slots: [rows] int64, one slot a row; none twice whose results matter. None: row i is slot i, and
+                its keys and values are read where they lie, of which other slots cost a copy.
             start: [rows] int64, position of each row's first embedding.
             context: no row that matters reaches this position.
             rotary_lag: rotary positions stay this far behind the places in the pool, but not below 0.

@@ -71,12 +71,14 @@ class MimiStream:
         self._position[slot] = 0
 
     @torch.inference_mode()
-    def decode(self, codes: torch.Tensor, slots: torch.Tensor) -> torch.Tensor:
+    def decode(self, codes: torch.Tensor, slots: torch.Tensor, *, in_place: bool = False) -> torch.Tensor:
         """Decode one frame for each of some slots and advance them.
 
         Args:
             codes: int64 [rows, codebooks]; a code beyond the codebook is taken as its last entry.
             slots: int64 [rows]; none twice whose results matter.
+            in_place: row i is slot i, or its result does not matter. Keys and values are read where they
+                lie; a row of another slot writes to slot i what its next frame writes anew before it is read.
 
         Returns:
             float32 [rows, samples_per_frame].
@@ -84,9 +86,10 @@ class MimiStream:
         codes = codes.clamp_max(self._highest_code)
         x = self._upsample(self._mimi.quantizer.decode(codes[:, :, None]), slots)
         x = x.transpose(1, 2)
-        positions = self._position[slots][:, None] + torch.arange(x.shape[1], device=self._device)
+        start = self._position[: len(slots)] if in_place else self._position[slots]
+        positions = start[:, None] + torch.arange(x.shape[1], device=self._device)
         for layer in self._transformer:
-            x = layer(x, slots, positions)
+            x = layer(x, None if in_place else slots, positions)
         self._position[slots] += x.shape[1]
         x = x.transpose(1, 2)
         for step in self._decoder:
@@ -180,12 +183,12 @@ class _WindowAttention:
         self._values = stream.keep(self._ring, self._kv_heads, self._head_dim)
         self._inverse = inverse_frequencies(read_rope(config.to_dict()), self._head_dim).to(self._keys.device)
 
-    def __call__(self, x: torch.Tensor, slots: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    def __call__(self, x: torch.Tensor, slots: torch.Tensor | None, positions: torch.Tensor) -> torch.Tensor:
         layer = self._layer
         x = x + layer.self_attn_layer_scale(self._attend(layer.input_layernorm(x), slots, positions))
         return x + layer.mlp_layer_scale(layer.mlp(layer.post_attention_layernorm(x)))
 
-    def _attend(self, x: torch.Tensor, slots: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    def _attend(self, x: torch.Tensor, slots: torch.Tensor | None, positions: torch.Tensor) -> torch.Tensor:
         attention = self._layer.self_attn
         rows, length, _ = x.shape
         angles = positions[..., None].float() * self._inverse
@@ -194,12 +197,14 @@ class _WindowAttention:
         q = rotate(attention.q_proj(x).view(rows, length, self._heads, self._head_dim), cos, sin)
         k = rotate(attention.k_proj(x).view(rows, length, self._kv_heads, self._head_dim), cos, sin)
         v = attention.v_proj(x).view(rows, length, self._kv_heads, self._head_dim)
-        self._keys[slots[:, None], positions % self._ring] = k
-        self._values[slots[:, None], positions % self._ring] = v
+        places = torch.arange(rows, device=x.device) if slots is None else slots
+        self._keys[places[:, None], positions % self._ring] = k
+        self._values[places[:, None], positions % self._ring] = v
+        k, v = (kept[:rows] if slots is None else kept[slots] for kept in (self._keys, self._values))
         out = F.scaled_dot_product_attention(
             q.transpose(1, 2),
-            self._keys[slots].transpose(1, 2),
-            self._values[slots].transpose(1, 2),
+            k.transpose(1, 2),
+            v.transpose(1, 2),
             attn_mask=self._mask(positions),
             enable_gqa=self._heads != self._kv_heads,
         )

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 
 import torch
 
@@ -70,7 +71,7 @@ class Spoken:
 class Frames:
     """One frame of some speeches, under way on the device."""
 
-    def __init__(self, readback: Readback, rows: int, eos: int) -> None:
+    def __init__(self, readback: Readback, rows: list[int], eos: int) -> None:
         self._readback, self._rows, self._eos = readback, rows, eos
 
     @property
@@ -82,7 +83,7 @@ class Frames:
         """The frames, in the order of the speeches; waits until they are made."""
         codes, sound = self._readback.result()
         spoken = []
-        for frame, samples in zip(codes[: self._rows].tolist(), sound[: self._rows].numpy(), strict=True):
+        for frame, samples in zip(codes[self._rows].tolist(), sound[self._rows].numpy(), strict=True):
             over = ends_answer(frame, self._eos)
             spoken.append(Spoken(tuple(frame), b"" if over else samples.tobytes(), over))
         return spoken
@@ -91,8 +92,8 @@ class Frames:
 class Speaker:
     """Backbone, Decoder and Mimi over a fixed number of slots.
 
-    With graphs on, a step is padded to a size that was recorded; what the padding writes goes to a slot of
-    its own, beyond the others.
+    With graphs on, a step is padded to a size that was recorded. Rows that make no frame keep what they leave
+    behind in a slot of their own, the spare one beyond the others.
     """
 
     def __init__(
@@ -116,6 +117,8 @@ class Speaker:
         # A padded row may write beyond the last position.
         self._contexts = rungs(self.frames.positions + LONGEST_STEP, first=_SHORTEST_CONTEXT)
         self._inputs: dict[int, FrameInputs] = {}
+        self._schedules: dict[int, Schedule] = {}
+        """Of the speech that was begun last in each slot."""
         if graphs.on:
             self._record()
 
@@ -123,7 +126,8 @@ class Speaker:
         """Make a free slot ready to speak with a voice prompt (see `FrameModel.prefill`)."""
         self.frames.pool.copy_prefix(slot, voice)
         self._step.stream.reset(slot)
-        return Speech(slot, Schedule(position=voice.positions), sampling)
+        self._schedules[slot] = Schedule(position=voice.positions)
+        return Speech(slot, self._schedules[slot], sampling)
 
     def fits(self, speech: Speech) -> bool:
         """The slot has Backbone positions left for one more step."""
@@ -135,39 +139,35 @@ class Speaker:
         those of the next frame from now on."""
         length = max(speech.schedule.length for speech in speeches)
         context = max(speech.schedule.position for speech in speeches) + length
-        rows = len(speeches)
+        rows, slots = len(speeches), max(speech.slot for speech in speeches) + 1
         if self.graphs.on:
-            rows, context = fit(self._batches, rows), fit(self._contexts, context)
+            rows, slots = fit(self._batches, rows), fit(self._batches, slots)
+            context = fit(self._contexts, context)
             length = 1 if length == 1 else LONGEST_STEP
+        # Keys are read in place where that takes no more rows than there have to be: the frame of one more
+        # row costs more than the copy of another's keys.
+        in_place = slots == rows
         inputs = self._room(rows)
-        self._write(inputs, speeches)
-        codes, sound = self.graphs.run((rows, length, context), partial(self._step, inputs, length, context))
-        return Frames(Readback(codes, sound), len(speeches), self.config.codebook_eos)
+        stand = [speech.slot for speech in speeches] if in_place else list(range(len(speeches)))
+        self._write(inputs, dict(zip(stand, speeches, strict=True)))
+        codes, sound = self.graphs.run(
+            (rows, length, context, in_place), partial(self._step, inputs, length, context, in_place=in_place)
+        )
+        return Frames(Readback(codes, sound), stand, self.config.codebook_eos)
 
-    def _write(self, inputs: FrameInputs, speeches: Sequence[Speech]) -> None:
-        """Move the host's numbers and the pairs to the device, and the schedules on. Rows that are left over
-        make a frame of the spare slot."""
-        spare = inputs.rows - len(speeches)
-        integers = torch.tensor(
-            [
-                [speech.slot for speech in speeches] + [self.slots] * spare,
-                [speech.schedule.position for speech in speeches] + [0] * spare,
-                [speech.schedule.frames for speech in speeches] + [1] * spare,
-                [int(speech.schedule.wants_pair) for speech in speeches] + [0] * spare,
-                [speech.sampling.seed for speech in speeches] + [0] * spare,
-            ]
-        )
-        floats = torch.tensor(
-            [
-                [speech.sampling.temperature for speech in speeches] + [0.0] * spare,
-                [speech.sampling.top_p for speech in speeches] + [1.0] * spare,
-            ]
-        )
-        send(integers, inputs.integers)
-        send(floats, inputs.floats)
+    def _write(self, inputs: FrameInputs, speeches: dict[int, Speech]) -> None:
+        """Move the host's numbers and the pairs of the speeches in some rows to the device, and the schedules
+        on. The other rows make a frame of the spare slot."""
+        columns = [
+            _column(speeches[row]) if row in speeches else (self.slots, self._next(row), 1, 0, 0, 0.0, 1.0)
+            for row in range(inputs.rows)
+        ]
+        numbers = list(zip(*columns, strict=True))
+        send(torch.tensor(numbers[:5]), inputs.integers)
+        send(torch.tensor(numbers[5:]), inputs.floats)
         taken: list[torch.Tensor] = []
         places: list[torch.Tensor] = []
-        for row, speech in enumerate(speeches):
+        for row, speech in speeches.items():
             last = False
             if speech.schedule.wants_pair:
                 pair = speech.pairs.popleft()
@@ -177,6 +177,10 @@ class Speaker:
             speech.schedule.advance(last_pair=last)
         if taken:
             torch._foreach_copy_(places, taken)
+
+    def _next(self, slot: int) -> int:
+        """The next free Backbone position of a slot; of a free slot, whatever its last answer left."""
+        return self._schedules[slot].position if slot in self._schedules else 0
 
     def _room(self, rows: int) -> FrameInputs:
         if rows not in self._inputs:
@@ -189,7 +193,18 @@ class Speaker:
         """Record every shape that can occur, largest first, so that the smaller ones find their memory."""
         for rows in reversed(self._batches):
             inputs = self._room(rows)
-            self._write(inputs, [])
-            for context in reversed(self._contexts):
-                for length in (LONGEST_STEP, 1):
-                    self.graphs.record((rows, length, context), partial(self._step, inputs, length, context))
+            self._write(inputs, {})
+            # Of as many rows as there are slots, each is its own slot.
+            ways = (True,) if rows == self.slots else (True, False)
+            for context, length, in_place in product(reversed(self._contexts), (LONGEST_STEP, 1), ways):
+                self.graphs.record(
+                    (rows, length, context, in_place),
+                    partial(self._step, inputs, length, context, in_place=in_place),
+                )
+
+
+def _column(speech: Speech) -> tuple[int, int, int, int, int, float, float]:
+    """The numbers of a row, in the order of `FrameInputs`."""
+    schedule, sampling = speech.schedule, speech.sampling
+    numbers = (speech.slot, schedule.position, schedule.frames, int(schedule.wants_pair), sampling.seed)
+    return (*numbers, sampling.temperature, sampling.top_p)

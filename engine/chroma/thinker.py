@@ -99,7 +99,7 @@ class LocalReasoner:
         # Where it is tied to the embeddings, the checkpoint has no head of its own.
         self._head = next(iter(checkpoint.read(HEAD, dtype, device).values()), self._table)
         # The slot beyond the others is for what the padding of a step writes.
-        self._pool = KvPool(stack, slots + 1, self.context, dtype, device)
+        self._pool = KvPool.of(stack, slots + 1, self.context, dtype, device)
         self._spare = slots
         self._prefixes = Prefixes(slots)
         self._answers: dict[str, _Answer] = {}
@@ -173,11 +173,11 @@ class LocalReasoner:
     def _read(self, answer: _Answer) -> torch.Tensor:
         """Read the rest of a prompt. Returns the hidden state [hidden] after its last token."""
         inputs = self._inputs(answer.prompt)
-        slot = torch.tensor([answer.slot], device=self._device)
+        slot = self._pool.slot(answer.slot)
         for begin in range(answer.kept, len(inputs), _PREFILL):
             some = inputs[begin : begin + _PREFILL]
             start = torch.tensor([begin], device=self._device)
-            hidden = self._model(some[None], self._pool, slot, start, begin + len(some))[0, -1]
+            hidden = self._model(some[None], slot, None, start, begin + len(some))[0, -1]
         return hidden
 
     def _advance(self, answers: Sequence[_Answer]) -> torch.Tensor:

@@ -8,6 +8,7 @@ owns the loop calls `turn` while there is work.
 
 from __future__ import annotations
 
+import heapq
 import logging
 import time
 from collections import deque
@@ -92,7 +93,8 @@ class FrameLoop:
         self._reasoner = reasoner
         self._speaker = speaker
         self._lead = lead
-        self._free = list(range(speaker.slots - 1, -1, -1))
+        # A heap: answers stand in the lowest slots, where the Speaker reads their keys in place.
+        self._free = list(range(speaker.slots))
         self._waiting: deque[_Waiting] = deque()
         self.capacity = speaker.slots
         """Answers at once; see `engine.runtime.admission`."""
@@ -144,7 +146,7 @@ class FrameLoop:
         while self._waiting and len(self._answers) < self.capacity:
             waiting = self._waiting.popleft()
             job, listener = waiting.job, waiting.listener
-            slot = self._free.pop()
+            slot = heapq.heappop(self._free)
             answer = _Answer(job, listener, slot, None)
             self._answers[job.id] = answer
             try:
@@ -276,7 +278,7 @@ class FrameLoop:
         if self._answers.pop(answer.job.id, None) is None:
             return
         self._reasoner.stop(answer.job.id)
-        self._free.append(answer.slot)
+        heapq.heappush(self._free, answer.slot)
         answer.listener.finished(reason, error)
 
     def _break(self, answers: list[_Answer], part: str, error: Exception) -> None:

@@ -43,6 +43,22 @@ def test_rows_that_join_and_leave_do_not_touch_each_other(chroma):
         assert (torch.cat(sounds) - expected).abs().max() <= CLOSE
 
 
+def test_in_place_a_row_that_waits_keeps_its_state(chroma):
+    """Before each of its frames row 1 waits twice, and the spare slot takes its place: with the next frame
+    all that its slot keeps is as if it never had."""
+    mimi, spare = chroma.speaker.mimi, 2
+    waits, never = MimiStream(mimi, slots=3), MimiStream(mimi, slots=3)
+    codes = random_codes(2, 140)
+    for frame in range(140):
+        for _ in range(2):
+            waits.decode(codes[:, frame], torch.tensor([0, spare]), in_place=True)
+        sound = waits.decode(codes[:, frame], torch.tensor([0, 1]), in_place=True)[1]
+        expected = never.decode(codes[1:, frame], torch.tensor([1]))[0]
+        assert (sound - expected).abs().max() <= CLOSE
+    for kept, expected in zip(waits._states, never._states, strict=True):
+        assert torch.allclose(kept[1], expected[1], atol=CLOSE)
+
+
 def test_a_slot_that_is_reset_starts_anew(chroma):
     mimi = chroma.speaker.mimi
     stream = MimiStream(mimi, slots=2)
