@@ -6,6 +6,7 @@ import asyncio
 import logging
 import queue
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from engine.api import (
@@ -81,7 +82,9 @@ class ChromaEngine(Engine):
     def _measure(self, voice: KvPool) -> int:
         """How many answers this machine speaks at once."""
         slots = self._settings.slots
-        seconds = admission.measure(self._loop, self._jobs.trial(voice), rungs(slots))
+        # What else a CPU is busy with just now tells nothing of what it can do.
+        clock = time.thread_time if self._chroma.speaker.device.type == "cpu" else time.perf_counter
+        seconds = admission.measure(self._loop, self._jobs.trial(voice), rungs(slots), clock)
         capacity, most = admission.capacity(seconds), max(seconds)
         if capacity < slots:
             log.warning(

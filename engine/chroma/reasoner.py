@@ -53,7 +53,8 @@ class Reasoner(Protocol):
         """Forget an answer, whether it has ended or not; an unknown id is no error."""
 
     def turn(self, wanted: Collection[str]) -> list[Thought]:
-        """Make (at most) one token for each answer that is wanted; the one that ends a text is `last`."""
+        """Tokens that were made, at most one of each answer; what is wanted next is begun then.
+        Never waits for the device. The token that ends a text is `last`."""
 
     def warm(self, prompt: ReasonerPrompt) -> None:
         """Read what a prompt to come will begin with. May do nothing; never raises for its length."""

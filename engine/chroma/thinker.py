@@ -22,7 +22,7 @@ from engine.chroma.graphs import Graphs, fit, rungs
 from engine.chroma.llama import KvPool, LlamaStack
 from engine.chroma.modules import load_own
 from engine.chroma.prefixes import Prefixes, keys_of
-from engine.chroma.readback import send
+from engine.chroma.readback import Readback, send
 from engine.chroma.reasoner import ReasonerPrompt, Thought
 from engine.chroma.speaker import Pair
 
@@ -53,6 +53,15 @@ class _Answer:
         if not self.said:
             return self.keys[: self.kept]
         return np.concatenate((self.keys, np.array(self.said[:-1], dtype=np.int64)))
+
+
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """One token of some answers that the device is making: `rows` are their pairs."""
+
+    answers: list[tuple[str, _Answer]]
+    rows: torch.Tensor
+    tokens: Readback
 
 
 PARTS = (_PREFIX, _PREFIX + "embed_tokens.")
@@ -103,6 +112,7 @@ class LocalReasoner:
         self._spare = slots
         self._prefixes = Prefixes(slots)
         self._answers: dict[str, _Answer] = {}
+        self._under_way: _UnderWay | None = None
         self._unknown = itertools.count()
         self.graphs = graphs
         self._batches = rungs(batch)
@@ -122,9 +132,20 @@ class LocalReasoner:
         if answer is not None:
             self._prefixes.let_go(answer.slot, answer.read)
 
-    @torch.inference_mode()
     def turn(self, wanted: Collection[str]) -> list[Thought]:
+        thoughts = self._collect()
+        if self._under_way is None:
+            over = {thought.request_id for thought in thoughts if thought.pair.last}
+            self._begin([request_id for request_id in wanted if request_id not in over])
+        # On a CPU it is there at once.
+        return thoughts or self._collect()
+
+    @torch.inference_mode()
+    def _begin(self, wanted: Collection[str]) -> None:
+        """Begin one token of each answer."""
         answers = [(request_id, self._answers[request_id]) for request_id in wanted]
+        if not answers:
+            return
         hidden: dict[str, torch.Tensor] = {}
         begun = [(request_id, answer) for request_id, answer in answers if answer.said]
         for request_id, answer in answers:
@@ -133,7 +154,9 @@ class LocalReasoner:
         if begun:
             states = self._advance([answer for _, answer in begun])
             hidden.update(zip((request_id for request_id, _ in begun), states, strict=True))
-        return self._choose(answers, torch.stack([hidden[request_id] for request_id, _ in answers]))
+        self._under_way = self._choose(
+            answers, torch.stack([hidden[request_id] for request_id, _ in answers])
+        )
 
     @torch.inference_mode()
     def warm(self, prompt: ReasonerPrompt) -> None:
@@ -221,24 +244,39 @@ class LocalReasoner:
             for context in reversed(self._contexts):
                 self.graphs.record((rows, context), partial(self._step, inputs, context))
 
-    def _choose(self, answers: Sequence[tuple[str, _Answer]], hidden: torch.Tensor) -> list[Thought]:
-        tokens = (hidden @ self._head.T).argmax(-1).tolist()
+    def _choose(self, answers: list[tuple[str, _Answer]], hidden: torch.Tensor) -> _UnderWay:
         forced = [answer.prompt.forced[len(answer.said) : len(answer.said) + 1] for _, answer in answers]
-        tokens = [ahead[0] if ahead else token for ahead, token in zip(forced, tokens, strict=True)]
-        rows = torch.stack((hidden, self.embed(tokens)), dim=1)
+        tokens = (hidden @ self._head.T).argmax(-1)
+        if any(forced):
+            ahead = torch.tensor([each[0] if each else -1 for each in forced]).to(self._device)
+            tokens = torch.where(ahead < 0, tokens, ahead)
+        rows = torch.stack((hidden, nn.functional.embedding(tokens, self._table)), dim=1)
+        return _UnderWay(answers, rows, Readback(tokens))
+
+    def _collect(self) -> list[Thought]:
+        """What the device has made, if it is there: the host never waits for it."""
+        made = self._under_way
+        if made is None or not made.tokens.here:
+            return []
+        self._under_way = None
         thoughts = []
-        for (request_id, answer), token, pair in zip(answers, tokens, rows, strict=True):
+        (tokens,) = made.tokens.result()
+        for (request_id, answer), token, rows in zip(made.answers, tokens.tolist(), made.rows, strict=True):
+            # It may have been stopped while its token was made.
+            if self._answers.get(request_id) is not answer:
+                continue
             answer.said.append(token)
             # An answer that fills the context ends there, as if the model had said so.
             full = len(answer.keys) + len(answer.said) >= self.context
-            thoughts.append(Thought(request_id, token, Pair(pair, token == answer.prompt.im_end or full)))
+            thoughts.append(Thought(request_id, token, Pair(rows, token == answer.prompt.im_end or full)))
         return thoughts
 
     def _inputs(self, prompt: ReasonerPrompt) -> torch.Tensor:
         inputs = self.embed(prompt.ids)
         if prompt.sound is not None:
-            places = torch.tensor(prompt.ids, device=self._device) == self._audio_token
-            inputs[places] = prompt.sound.to(inputs.dtype)
+            # Found on the host: the device would have to be waited for.
+            places = np.flatnonzero(np.array(prompt.ids) == self._audio_token)
+            inputs[torch.from_numpy(places).to(self._device)] = prompt.sound.to(inputs.dtype)
         return inputs
 
     def _check_length(self, prompt: ReasonerPrompt) -> None:

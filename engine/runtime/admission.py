@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -41,14 +40,15 @@ def measure(
     loop: FrameLoop,
     job: Job,
     sizes: Sequence[int],
+    clock: Callable[[], float],
     budget: float = SHARE * FRAME_SECONDS,
-    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[int, float]:
     """Seconds of a turn in which so many answers speak, by their number.
 
     Args:
         loop: with nothing in it.
         job: an answer with text for some dozens of frames.
+        clock: seconds, of any beginning.
         sizes: how many at once, ascending; once a turn takes longer than `budget` the rest is not tried.
     """
     seconds: dict[int, float] = {}

@@ -189,7 +189,10 @@ class FrameLoop:
             self._break(wanted, "the Reasoner", error)
             return True
         for thought in thoughts:
-            self._take(self._answers[thought.request_id], thought)
+            answer = self._answers[thought.request_id]
+            # Its next word may have been on its way when the listener had heard enough.
+            if not answer.text_over:
+                self._take(answer, thought)
         return True
 
     def _take(self, answer: _Answer, thought: Thought) -> None:

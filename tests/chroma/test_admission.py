@@ -24,7 +24,7 @@ def test_a_turn_is_measured_at_growing_sizes_until_it_takes_too_long():
     clock = Clock()
     speaker = CostlySpeaker(clock, 0.02, slots=16, frames=500)
     loop = FrameLoop(ScriptedReasoner(), speaker, clock=clock)
-    seconds = measure(loop, job("300-t"), (1, 2, 4, 8, 16), 0.064, clock)
+    seconds = measure(loop, job("300-t"), (1, 2, 4, 8, 16), clock, 0.064)
     assert seconds == pytest.approx({1: 0.02, 2: 0.04, 4: 0.08})
     assert not loop.busy
     assert capacity(seconds, 0.064) == 3

@@ -11,7 +11,7 @@ from engine.chroma.parity import GREEDY, Answer
 from engine.chroma.reasoner import ReasonerPrompt, Thought
 from engine.chroma.schedule import Schedule
 from engine.chroma.speaker import Pair, Speech, Spoken
-from engine.runtime.job import Job
+from engine.runtime.job import Job, Said
 from engine.runtime.loop import FrameLoop
 
 PROMPT = ReasonerPrompt([1, 2, 3], None, im_end=0)
@@ -302,3 +302,38 @@ def test_a_device_that_breaks_while_it_works_takes_only_its_own(monkeypatch):
     assert "illegal memory access" in first.error.message
     (other,) = run(loop, job("3-b"))
     assert other.reason == "completed"
+
+
+class LateReasoner(ScriptedReasoner):
+    """Hands out its tokens a turn after they were begun, as a GPU does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.late: list[Thought] = []
+
+    def turn(self, wanted):
+        made = [thought for thought in self.late if thought.request_id in self.left]
+        over = {thought.request_id for thought in made if thought.pair.last}
+        self.late = super().turn([name for name in wanted if name not in over])
+        return made
+
+
+def test_words_that_take_their_time_are_taken_when_they_come():
+    late = run(FrameLoop(LateReasoner(), ScriptedSpeaker(frames=6)), job("4-a"), job("3-b"))
+    soon = run(FrameLoop(ScriptedReasoner(), ScriptedSpeaker(frames=6)), job("4-a"), job("3-b"))
+    assert [(each.tokens, each.codes, each.reason) for each in late] == [
+        (each.tokens, each.codes, each.reason) for each in soon
+    ]
+
+
+def test_a_word_under_way_of_a_text_that_is_over_is_nobodys():
+    class Curt(Answer):
+        def thought(self, thought):
+            super().thought(thought)
+            return Said((Pair(thought.pair.rows, True),), over=True)
+
+    loop = FrameLoop(LateReasoner(), ScriptedSpeaker(frames=6))
+    loop.submit(job("9-a"), answer := Curt())
+    while loop.busy:
+        loop.turn()
+    assert (answer.tokens, answer.reason) == ([9], "completed")

@@ -7,6 +7,7 @@ import pytest
 from golden import CASES, GOLDEN
 
 from engine.chroma import parity
+from engine.chroma.readback import Readback
 
 
 def test_golden_cases_match(capsys):
@@ -44,4 +45,25 @@ def test_a_batch_equals_its_rows_alone(chroma, cases, together):
     """Different prompts, voices and lengths side by side: every row is the reference's answer."""
     jobs = [parity.job(chroma, f"{name}-{index}", cases[name]) for index, name in enumerate(together)]
     for name, answer in zip(together, parity.play(chroma, jobs), strict=True):
+        assert set(parity.mismatches(chroma, cases[name], answer).values()) == {None}
+
+
+def test_a_device_that_takes_its_time_changes_nothing(chroma, cases, monkeypatch):
+    """What is read back is there when it is asked for the third time, as on a GPU."""
+
+    class Late(Readback):
+        def __init__(self, *tensors):
+            super().__init__(*(each.clone() for each in tensors))
+            self.asked = 0
+
+        @property
+        def here(self):
+            self.asked += 1
+            return self.asked > 2
+
+    monkeypatch.setattr("engine.chroma.thinker.Readback", Late)
+    monkeypatch.setattr("engine.chroma.speaker.Readback", Late)
+    names = ("short", "long", "text_ends_early")
+    jobs = [parity.job(chroma, name, cases[name]) for name in names]
+    for name, answer in zip(names, parity.play(chroma, jobs), strict=True):
         assert set(parity.mismatches(chroma, cases[name], answer).values()) == {None}
