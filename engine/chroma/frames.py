@@ -78,8 +78,8 @@ class FrameModel:
         self._load(checkpoint)
         # A padded row may write past its last position (see LlamaStack.forward).
         room = self.positions + LONGEST_STEP
-        self.backbone.model.place_tables(room, dtype, device)
-        self.decoder.model.place_tables(config.codebooks + 1, dtype, device)
+        self.backbone.model.prepare(room, dtype, device)
+        self.decoder.model.prepare(config.codebooks + 1, dtype, device)
         self.pool = KvPool.of(config.backbone, slots, room, dtype, device)
         self._frame_pool = KvPool.of(config.decoder, slots, config.codebooks + 1, dtype, device)
         self._offsets = torch.arange(config.codebooks, device=device) * config.backbone.vocab

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from engine.chroma.config import StackConfig
+from engine.chroma.linears import Joined
 from engine.chroma.rope import inverse_frequencies, rotate, rotation_table
 
 
@@ -74,13 +75,14 @@ class _Attention(nn.Module):
         self.v_proj = nn.Linear(config.hidden, config.kv_heads * config.head_dim, bias=bias)
         self.o_proj = nn.Linear(config.heads * config.head_dim, config.hidden, bias=False)
 
+    def prepare(self) -> None:
+        self._qkv = Joined(self.q_proj, self.k_proj, self.v_proj)
+
     def forward(
         self, x: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, place: _Place
     ) -> torch.Tensor:
         rows, length, _ = x.shape
-        q = self.q_proj(x).view(rows, length, self.heads, self.head_dim)
-        k = self.k_proj(x).view(rows, length, self.kv_heads, self.head_dim)
-        v = self.v_proj(x).view(rows, length, self.kv_heads, self.head_dim)
+        q, k, v = (each.view(rows, length, -1, self.head_dim) for each in self._qkv(x))
         q, k = rotate(q, place.cos, place.sin), rotate(k, place.cos, place.sin)
         keys[place.rows[:, None], place.positions] = k
         values[place.rows[:, None], place.positions] = v
@@ -105,8 +107,12 @@ class _Mlp(nn.Module):
         self.up_proj = nn.Linear(config.hidden, config.ffn, bias=False)
         self.down_proj = nn.Linear(config.ffn, config.hidden, bias=False)
 
+    def prepare(self) -> None:
+        self._gate_up = Joined(self.gate_proj, self.up_proj)
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        gate, up = self._gate_up(x)
+        return self.down_proj(F.silu(gate) * up)
 
 
 class _Layer(nn.Module):
@@ -151,7 +157,10 @@ class _Place:
 
 
 class LlamaStack(nn.Module):
-    """Layers and final norm. Parameter names are those of the checkpoint's `*.model.`. `bias`: of q, k, v."""
+    """Layers and final norm. Parameter names are those of the checkpoint's `*.model.`. `bias`: of q, k, v.
+
+    `prepare` comes between the weights and the first step.
+    """
 
     cos: torch.Tensor
     sin: torch.Tensor
@@ -162,8 +171,12 @@ class LlamaStack(nn.Module):
         self.layers = nn.ModuleList(_Layer(config, bias) for _ in range(config.layers))
         self.norm = RmsNorm(config.hidden, config.eps)
 
-    def place_tables(self, positions: int, dtype: torch.dtype, device: torch.device) -> None:
-        """Make the rotary tables for `positions` positions; once, after the weights are in."""
+    def prepare(self, positions: int, dtype: torch.dtype, device: torch.device) -> None:
+        """Make the rotary tables for `positions` positions, and join the weights, one layer after the other:
+        where nobody else holds them, that takes the memory of one layer more."""
+        for module in self.modules():
+            if isinstance(module, _Attention | _Mlp):
+                module.prepare()
         cos, sin = rotation_table(inverse_frequencies(self.config.rope, self.config.head_dim), positions)
         self.cos, self.sin = cos.to(device, dtype), sin.to(device, dtype)
 

@@ -74,6 +74,18 @@ def empty_model(config: ChromaConfig) -> tuple[LlamaStack, nn.Embedding]:
     return LlamaStack(stack, bias=True), nn.Embedding(stack.vocab, stack.hidden)
 
 
+def _load(
+    config: ChromaConfig, checkpoint: Checkpoint, dtype: torch.dtype, device: torch.device
+) -> tuple[LlamaStack, torch.Tensor]:
+    """The language model and its table of embeddings [vocab, hidden]."""
+    tensors = checkpoint.read(_PREFIX, dtype, device)
+    with torch.device("meta"):
+        model, embedding = empty_model(config)
+    own = {"weight": tensors.pop(_EMBEDDING)} if _EMBEDDING in tensors else {}
+    table = load_own(embedding, own, checkpoint, _PREFIX + "embed_tokens.").weight
+    return load_own(model, tensors, checkpoint, _PREFIX), table
+
+
 class LocalReasoner:
     """See `Reasoner`.
 
@@ -98,13 +110,8 @@ class LocalReasoner:
         stack = config.reasoner
         self._device, self._audio_token = device, config.audio_token
         self.context = min(context or LONGEST_CONTEXT, stack.positions)
-        tensors = checkpoint.read(_PREFIX, dtype, device)
-        with torch.device("meta"):
-            model, embedding = empty_model(config)
-        own = {"weight": tensors.pop(_EMBEDDING)} if _EMBEDDING in tensors else {}
-        self._table = load_own(embedding, own, checkpoint, _PREFIX + "embed_tokens.").weight
-        self._model = load_own(model, tensors, checkpoint, _PREFIX)
-        self._model.place_tables(self.context, dtype, device)
+        self._model, self._table = _load(config, checkpoint, dtype, device)
+        self._model.prepare(self.context, dtype, device)
         # Where it is tied to the embeddings, the checkpoint has no head of its own.
         self._head = next(iter(checkpoint.read(HEAD, dtype, device).values()), self._table)
         # The slot beyond the others is for what the padding of a step writes.
