@@ -82,11 +82,17 @@ class Frames:
     def result(self) -> list[Spoken]:
         """The frames, in the order of the speeches; waits until they are made."""
         codes, sound = self._readback.result()
-        spoken = []
-        for frame, samples in zip(codes[self._rows].tolist(), sound[self._rows].numpy(), strict=True):
-            over = ends_answer(frame, self._eos)
-            spoken.append(Spoken(tuple(frame), b"" if over else samples.tobytes(), over))
-        return spoken
+        ended = ends_answer(codes, self._eos).tolist()
+        numbers = codes.tolist()
+        pcm, size = sound.numpy().data.cast("B"), sound[0].nbytes
+        return [
+            Spoken(
+                codes=tuple(numbers[row]),
+                pcm=b"" if ended[row] else bytes(pcm[row * size : (row + 1) * size]),
+                over=ended[row],
+            )
+            for row in self._rows
+        ]
 
 
 class Speaker:
@@ -137,9 +143,9 @@ class Speaker:
     def step(self, speeches: Sequence[Speech]) -> Frames:
         """Begin one frame of each speech; every one must be `ready` and `fits`. Their schedules and pairs are
         those of the next frame from now on."""
-        length = max(speech.schedule.length for speech in speeches)
-        context = max(speech.schedule.position for speech in speeches) + length
-        rows, slots = len(speeches), max(speech.slot for speech in speeches) + 1
+        length = max([speech.schedule.length for speech in speeches])
+        context = max([speech.schedule.position for speech in speeches]) + length
+        rows, slots = len(speeches), max([speech.slot for speech in speeches]) + 1
         if self.graphs.on:
             rows, slots = fit(self._batches, rows), fit(self._batches, slots)
             context = fit(self._contexts, context)

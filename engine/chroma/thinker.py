@@ -153,17 +153,15 @@ class LocalReasoner:
         answers = [(request_id, self._answers[request_id]) for request_id in wanted]
         if not answers:
             return
-        hidden: dict[str, torch.Tensor] = {}
-        begun = [(request_id, answer) for request_id, answer in answers if answer.said]
-        for request_id, answer in answers:
-            if not answer.said:
-                hidden[request_id] = self._read(answer)
-        if begun:
-            states = self._advance([answer for _, answer in begun])
-            hidden.update(zip((request_id for request_id, _ in begun), states, strict=True))
-        self._under_way = self._choose(
-            answers, torch.stack([hidden[request_id] for request_id, _ in answers])
-        )
+        begun = [entry for entry in answers if entry[1].said]
+        read = [entry for entry in answers if not entry[1].said]
+        made = [self._advance([answer for _, answer in begun])] if begun else []
+        if read:
+            hidden = torch.stack([self._read(answer) for _, answer in read])
+            forced = torch.tensor([_forced(answer) for _, answer in read]).to(self._device)
+            made.append(self._choose(hidden, forced))
+        tokens, rows = (torch.cat(parts) for parts in zip(*made, strict=True))
+        self._under_way = _UnderWay([*begun, *read], rows, Readback(tokens))
 
     @torch.inference_mode()
     def warm(self, prompt: ReasonerPrompt) -> None:
@@ -210,37 +208,45 @@ class LocalReasoner:
             hidden = self._model(some[None], slot, None, start, begin + len(some))[0, -1]
         return hidden
 
-    def _advance(self, answers: Sequence[_Answer]) -> torch.Tensor:
-        """Read the last token of each. Returns the hidden states [rows, hidden] after it."""
+    def _advance(self, answers: Sequence[_Answer]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Read the last token of each. Returns the next ones and their pairs, as `_choose` does."""
         start = [len(answer.keys) + len(answer.said) - 1 for answer in answers]
         rows, context = len(answers), max(start) + 1
         if self.graphs.on:
             rows, context = fit(self._batches, rows), fit(self._contexts, context)
         inputs = self._room(rows)
         self._write(inputs, answers, start)
-        (states,) = self.graphs.run((rows, context), partial(self._step, inputs, context))
-        return states[: len(answers)]
+        tokens, pairs = self.graphs.run((rows, context), partial(self._step, inputs, context))
+        return tokens[: len(answers)], pairs[: len(answers)]
 
     def _write(self, inputs: torch.Tensor, answers: Sequence[_Answer], start: list[int]) -> None:
-        """Move the last token of each answer, its slot and its position to the device. Rows that are left
-        over read a token into the spare slot."""
+        """Move the last token of each answer, its slot, its position and what is forced next to the device.
+        Rows that are left over read a token into the spare slot."""
         spare = inputs.shape[1] - len(answers)
         written = [
             [answer.said[-1] for answer in answers] + [0] * spare,
             [answer.slot for answer in answers] + [self._spare] * spare,
             start + [0] * spare,
+            [_forced(answer) for answer in answers] + [0] * spare,
         ]
         send(torch.tensor(written), inputs)
 
-    def _step(self, inputs: torch.Tensor, context: int) -> tuple[torch.Tensor]:
-        """Read one token of each row; int64 [3, rows] holds tokens, slots and positions. Returns the hidden
-        states [rows, hidden] after it."""
-        tokens, slots, start = inputs.unbind()
-        return (self._model(self._table[tokens][:, None], self._pool, slots, start, context)[:, 0],)
+    def _step(self, inputs: torch.Tensor, context: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Read one token of each row, and choose the next; int64 [4, rows] holds tokens, slots, positions and
+        what is forced next."""
+        tokens, slots, start, forced = inputs.unbind()
+        hidden = self._model(self._table[tokens][:, None], self._pool, slots, start, context)[:, 0]
+        return self._choose(hidden, forced)
+
+    def _choose(self, hidden: torch.Tensor, forced: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The tokens after some hidden states [rows, hidden], int64 [rows], and their pairs [rows, 2,
+        hidden]. `forced`: int64 [rows], the token that it has to be; -1: the likeliest."""
+        tokens = torch.where(forced < 0, (hidden @ self._head.T).argmax(-1), forced)
+        return tokens, torch.stack((hidden, self._table[tokens]), dim=1)
 
     def _room(self, rows: int) -> torch.Tensor:
         if rows not in self._written:
-            self._written[rows] = torch.zeros(3, rows, dtype=torch.int64, device=self._device)
+            self._written[rows] = torch.zeros(4, rows, dtype=torch.int64, device=self._device)
         return self._written[rows]
 
     @torch.inference_mode()
@@ -250,15 +256,6 @@ class LocalReasoner:
             self._write(inputs, [], [])
             for context in reversed(self._contexts):
                 self.graphs.record((rows, context), partial(self._step, inputs, context))
-
-    def _choose(self, answers: list[tuple[str, _Answer]], hidden: torch.Tensor) -> _UnderWay:
-        forced = [answer.prompt.forced[len(answer.said) : len(answer.said) + 1] for _, answer in answers]
-        tokens = (hidden @ self._head.T).argmax(-1)
-        if any(forced):
-            ahead = torch.tensor([each[0] if each else -1 for each in forced]).to(self._device)
-            tokens = torch.where(ahead < 0, tokens, ahead)
-        rows = torch.stack((hidden, nn.functional.embedding(tokens, self._table)), dim=1)
-        return _UnderWay(answers, rows, Readback(tokens))
 
     def _collect(self) -> list[Thought]:
         """What the device has made, if it is there: the host never waits for it."""
@@ -293,3 +290,9 @@ class LocalReasoner:
                 f"the conversation has {len(prompt.ids)} tokens; this model holds {self.context} with its"
                 " answer: delete items or start a new session",
             )
+
+
+def _forced(answer: _Answer) -> int:
+    """The next token of an answer, where its prompt says so; else -1."""
+    said = len(answer.said)
+    return answer.prompt.forced[said] if said < len(answer.prompt.forced) else -1

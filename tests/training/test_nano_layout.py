@@ -19,7 +19,7 @@ def engine_steps(begin: int, pairs: int, frames: int) -> list[tuple[int, bool, i
     schedule, steps, taken = Schedule(position=begin), [], 0
     for _ in range(frames):
         pair = None
-        hears = schedule.hears_frame
+        hears = schedule.frames > 0
         if schedule.wants_pair:
             pair, taken = taken, taken + 1
         schedule.advance(last_pair=pair is not None and taken == pairs)
@@ -48,7 +48,7 @@ def test_the_layout_is_the_schedule(pairs, frames):
 
 
 def test_the_last_frame_asked_for_ends_an_answer():
-    assert ends_answer(EOS_FRAME[0].tolist(), eos=0)
+    assert ends_answer(EOS_FRAME[0], eos=0)
 
 
 class _Frames:

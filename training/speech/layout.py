@@ -58,7 +58,7 @@ def lay_out(text: np.ndarray, reference: np.ndarray, pairs: int, frames: np.ndar
     asked_at: list[int] = []
     for index in range(len(frames) + 1):
         at = schedule.position
-        if schedule.hears_frame:
+        if schedule.frames > 0:
             frames_at.append(at)
         last_pair = False
         if schedule.wants_pair:
