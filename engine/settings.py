@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+Weights = Literal["full", "int8"]
+"""How the layers of Reasoner, Backbone and Decoder hold their weights: as `dtype` says, or in 8 bits each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,8 @@ class EngineSettings:
     """`auto` takes a GPU where there is one."""
     dtype: str = "auto"
     """`auto` is bfloat16 on a GPU and float32 on a CPU."""
+    weights: Weights = "full"
+    """`int8` takes less memory, and on a CPU less time a frame; the sound is not quite the model's own."""
     slots: int = 16
     """Most answers spoken at once."""
     admission: bool = True

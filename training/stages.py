@@ -149,9 +149,9 @@ STAGES = {
         Stage("tower", ("text",), 9_000, _tower),
         Stage("language", ("text",), 2400, _language),
         Stage("reasoner", ("language", "tower"), 2000, _reasoner),
-        Stage("speech", ("codes", "language"), 11_000, _speech),
+        Stage("speech", ("codes", "language"), 10_000, _speech),
         Stage("encoder", ("codes",), 1500, _encoder),
-        Stage("decoder", ("codes",), 4800, _decoder),
+        Stage("decoder", ("codes",), 4200, _decoder),
         Stage("voice", ("speech", "reasoner", "encoder"), 600, _voice),
         Stage("checkpoint", ("decoder", "voice"), 0, _checkpoint),
     )

@@ -67,6 +67,7 @@ class ChromaEngine(Engine):
             top_k=settings.top_k,
             device=device,
             dtype=pick_dtype(settings.dtype, device),
+            weights=settings.weights,
             context=settings.context,
             recorder=pick_recorder(device, cuda_graphs=settings.cuda_graphs),
         )

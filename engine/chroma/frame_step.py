@@ -15,6 +15,7 @@ from engine.chroma.config import ChromaConfig
 from engine.chroma.frames import FrameModel
 from engine.chroma.mimi import MimiStream, load_mimi
 from engine.chroma.sampling import draw
+from engine.settings import Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,10 @@ class FrameStep:
         top_k: int,
         dtype: torch.dtype,
         device: torch.device,
+        weights: Weights,
     ) -> None:
         self._config, self._top_k = config, top_k
-        self.frames = FrameModel(config, checkpoint, slots=slots, dtype=dtype, device=device)
+        self.frames = FrameModel(config, checkpoint, slots=slots, dtype=dtype, device=device, weights=weights)
         self.mimi = load_mimi(config, checkpoint, device)
         self.stream = MimiStream(self.mimi, slots)
         self.last_codes = torch.zeros(slots, config.codebooks, dtype=torch.int64, device=device)

@@ -10,11 +10,12 @@ from engine.chroma.config import ChromaConfig, StackConfig
 from engine.chroma.llama import KvPool, LlamaStack
 from engine.chroma.modules import load_own
 from engine.chroma.sampling import Draw, choose
+from engine.settings import Weights
 
 _TABLE = "audio_embedding.embed_audio_tokens.weight"
 # The reference generates with one rotary position for the hidden state and codebook 0 together (its
 # generate loop counts tokens, and the hidden state is none): positions 0, 0, 1, 2, … and not 0, 1, 2, 3.
-_DECODER_LAG = 1
+DECODER_LAG = 1
 LONGEST_STEP = 3
 """Positions of the longest step of a slot: an audio frame and a pair."""
 
@@ -72,14 +73,15 @@ class FrameModel:
         slots: int,
         dtype: torch.dtype,
         device: torch.device,
+        weights: Weights,
     ) -> None:
         self.config, self.dtype, self.device = config, dtype, device
         self.positions = config.backbone.positions
         self._load(checkpoint)
         # A padded row may write past its last position (see LlamaStack.forward).
         room = self.positions + LONGEST_STEP
-        self.backbone.model.prepare(room, dtype, device)
-        self.decoder.model.prepare(config.codebooks + 1, dtype, device)
+        self.backbone.model.prepare(room, dtype, device, weights)
+        self.decoder.model.prepare(config.codebooks + 1, dtype, device, weights)
         self.pool = KvPool.of(config.backbone, slots, room, dtype, device)
         self._frame_pool = KvPool.of(config.decoder, slots, config.codebooks + 1, dtype, device)
         self._offsets = torch.arange(config.codebooks, device=device) * config.backbone.vocab
@@ -138,7 +140,7 @@ class FrameModel:
         for codebook in range(1, self.config.codebooks):
             end = codebook + 1
             out = self.decoder.model(
-                self.decoder.projection(inputs), self._frame_pool, None, position, end, _DECODER_LAG
+                self.decoder.projection(inputs), self._frame_pool, None, position, end, DECODER_LAG
             )
             head = self.decoder.codebook_head.weight[codebook - 1]
             codes.append(choose(out[:, -1] @ head, draw, codebook))

@@ -12,8 +12,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from engine.chroma.config import StackConfig
-from engine.chroma.linears import Joined
+from engine.chroma.linears import join
 from engine.chroma.rope import inverse_frequencies, rotate, rotation_table
+from engine.settings import Weights
 
 
 class KvPool:
@@ -75,8 +76,9 @@ class _Attention(nn.Module):
         self.v_proj = nn.Linear(config.hidden, config.kv_heads * config.head_dim, bias=bias)
         self.o_proj = nn.Linear(config.heads * config.head_dim, config.hidden, bias=False)
 
-    def prepare(self) -> None:
-        self._qkv = Joined(self.q_proj, self.k_proj, self.v_proj)
+    def prepare(self, weights: Weights) -> None:
+        self._qkv = join(weights, self.q_proj, self.k_proj, self.v_proj)
+        self._o = join(weights, self.o_proj)
 
     def forward(
         self, x: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, place: _Place
@@ -97,7 +99,7 @@ class _Attention(nn.Module):
             attn_mask=place.mask.expand(-1, group, -1, -1).reshape(rows, 1, group * length, -1),
         )
         out = out.view(rows, self.kv_heads, group, length, self.head_dim).permute(0, 3, 1, 2, 4)
-        return self.o_proj(out.reshape(rows, length, -1))
+        return self._o(out.reshape(rows, length, -1))[0]
 
 
 class _Mlp(nn.Module):
@@ -107,12 +109,13 @@ class _Mlp(nn.Module):
         self.up_proj = nn.Linear(config.hidden, config.ffn, bias=False)
         self.down_proj = nn.Linear(config.ffn, config.hidden, bias=False)
 
-    def prepare(self) -> None:
-        self._gate_up = Joined(self.gate_proj, self.up_proj)
+    def prepare(self, weights: Weights) -> None:
+        self._gate_up = join(weights, self.gate_proj, self.up_proj)
+        self._down = join(weights, self.down_proj)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         gate, up = self._gate_up(x)
-        return self.down_proj(F.silu(gate) * up)
+        return self._down(F.silu(gate) * up)[0]
 
 
 class _Layer(nn.Module):
@@ -171,12 +174,14 @@ class LlamaStack(nn.Module):
         self.layers = nn.ModuleList(_Layer(config, bias) for _ in range(config.layers))
         self.norm = RmsNorm(config.hidden, config.eps)
 
-    def prepare(self, positions: int, dtype: torch.dtype, device: torch.device) -> None:
+    def prepare(
+        self, positions: int, dtype: torch.dtype, device: torch.device, weights: Weights = "full"
+    ) -> None:
         """Make the rotary tables for `positions` positions, and join the weights, one layer after the other:
         where nobody else holds them, that takes the memory of one layer more."""
         for module in self.modules():
             if isinstance(module, _Attention | _Mlp):
-                module.prepare()
+                module.prepare(weights)
         cos, sin = rotation_table(inverse_frequencies(self.config.rope, self.config.head_dim), positions)
         self.cos, self.sin = cos.to(device, dtype), sin.to(device, dtype)
 

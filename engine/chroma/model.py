@@ -21,6 +21,7 @@ from engine.chroma.shapes import RANDOM, SHAPES
 from engine.chroma.speaker import Speaker
 from engine.chroma.text import ChatPrompt, load_tokenizer
 from engine.chroma.thinker import LocalReasoner
+from engine.settings import Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ def load_model(
     top_k: int,
     device: torch.device,
     dtype: torch.dtype,
+    weights: Weights = "full",
     context: int | None = None,
     recorder: Recorder | None = None,
 ) -> ChromaModel:
@@ -152,6 +154,7 @@ def load_model(
             context=context,
             dtype=dtype,
             device=device,
+            weights=weights,
             graphs=graphs["Reasoner"],
         ),
         speaker=Speaker(
@@ -161,6 +164,7 @@ def load_model(
             top_k=top_k,
             dtype=dtype,
             device=device,
+            weights=weights,
             graphs=graphs["Speaker"],
         ),
         graphs=graphs,

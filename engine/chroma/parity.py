@@ -126,6 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--reasoner", choices=["local"], default="local")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--weights", choices=["full", "int8"], default="full")
     options = parser.parse_args(arguments)
     cases = sorted(options.folder.glob("*.npz"))
     if not cases:
@@ -134,7 +135,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         device = pick_device(options.device)
         dtype = pick_dtype(options.dtype, device)
-        chroma = load_model(options.folder, slots=1, top_k=50, device=device, dtype=dtype)
+        chroma = load_model(
+            options.folder, slots=1, top_k=50, device=device, dtype=dtype, weights=options.weights
+        )
     except EngineError as error:
         print(f"parity: {error.message}", file=sys.stderr)
         return 1

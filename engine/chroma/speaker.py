@@ -18,6 +18,7 @@ from engine.chroma.graphs import Graphs, fit, rungs
 from engine.chroma.llama import KvPool
 from engine.chroma.readback import Readback, send
 from engine.chroma.schedule import Schedule, ends_answer
+from engine.settings import Weights
 
 _SHORTEST_CONTEXT = 256
 """Backbone positions of the smallest steps that are recorded."""
@@ -111,13 +112,22 @@ class Speaker:
         top_k: int,
         dtype: torch.dtype,
         device: torch.device,
+        weights: Weights,
         graphs: Graphs,
     ) -> None:
         self.config = config
         self.device = device
         self.slots = slots
         self.graphs = graphs
-        self._step = FrameStep(config, checkpoint, slots=slots + 1, top_k=top_k, dtype=dtype, device=device)
+        self._step = FrameStep(
+            config,
+            checkpoint,
+            slots=slots + 1,
+            top_k=top_k,
+            dtype=dtype,
+            device=device,
+            weights=weights,
+        )
         self.frames, self.mimi = self._step.frames, self._step.mimi
         self._batches = rungs(slots)
         # A padded row may write beyond the last position.

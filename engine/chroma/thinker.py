@@ -25,6 +25,7 @@ from engine.chroma.prefixes import Prefixes, keys_of
 from engine.chroma.readback import Readback, send
 from engine.chroma.reasoner import ReasonerPrompt, Thought
 from engine.chroma.speaker import Pair
+from engine.settings import Weights
 
 HEAD = "thinker.lm_head.weight"
 _PREFIX = "thinker.model."
@@ -105,13 +106,14 @@ class LocalReasoner:
         context: int | None,
         dtype: torch.dtype,
         device: torch.device,
+        weights: Weights,
         graphs: Graphs,
     ) -> None:
         stack = config.reasoner
         self._device, self._audio_token = device, config.audio_token
         self.context = min(context or LONGEST_CONTEXT, stack.positions)
         self._model, self._table = _load(config, checkpoint, dtype, device)
-        self._model.prepare(self.context, dtype, device)
+        self._model.prepare(self.context, dtype, device, weights)
         # Where it is tied to the embeddings, the checkpoint has no head of its own.
         self._head = next(iter(checkpoint.read(HEAD, dtype, device).values()), self._table)
         # The slot beyond the others is for what the padding of a step writes.

@@ -38,6 +38,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--ssl-keyfile", type=Path)
     parser.add_argument("--device", default=engine.device, help="auto, cuda, cuda:1, cpu")
     parser.add_argument("--dtype", default=engine.dtype, help="auto, bfloat16, float16, float32")
+    parser.add_argument(
+        "--weights",
+        choices=["full", "int8"],
+        default=engine.weights,
+        help="int8: less memory, on a CPU less time a frame, and not quite the model's sound",
+    )
     parser.add_argument("--slots", type=int, default=engine.slots, help="most answers spoken at once")
     parser.add_argument("--context", type=int, help="most tokens of a conversation and its answer")
     parser.add_argument(
@@ -94,6 +100,7 @@ def run(options: argparse.Namespace) -> int:
                 voices_dir=options.voices_dir,
                 device=options.device,
                 dtype=options.dtype,
+                weights=options.weights,
                 slots=options.slots,
                 context=options.context,
                 cuda_graphs=not options.no_cuda_graphs,

@@ -2,13 +2,18 @@
 
 import weakref
 
+import pytest
 import torch
 from golden import GOLDEN
 from torch import nn
 
+from benchmarks import weights
+from engine.api import EngineError
 from engine.chroma.checkpoint import Checkpoint
-from engine.chroma.linears import Joined
+from engine.chroma.engine import ChromaEngine
+from engine.chroma.linears import Int8, Joined
 from engine.chroma.model import load_model
+from realtime.server.cli import main
 
 
 def test_joined_maps_give_what_each_gives():
@@ -59,3 +64,53 @@ def test_no_weight_is_in_memory_twice(monkeypatch):
             part.untyped_storage().data_ptr(): part.untyped_storage().nbytes() for part in stack.parameters()
         }
         assert sum(held.values()) <= 1.05 * sum(part.nbytes for part in stack.parameters())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_int8_is_the_nearest_step_of_each_output(dtype):
+    parts = [nn.Linear(64, width, bias=True).to(dtype) for width in (40, 8)]
+    parts[0].weight.data[3] = 0
+    weight, bias = torch.cat([each.weight for each in parts]), torch.cat([each.bias for each in parts])
+    rough, x = Int8(*parts), torch.randn(2, 3, 64, dtype=dtype)
+    held = rough._weight.float() * rough._scale.float()[:, None]
+    step = weight.float().abs().amax(dim=1, keepdim=True) / 127
+    assert ((held - weight.float()).abs() <= 0.51 * step + 1e-9).all()
+    for one, other in zip(rough(x), (x.float() @ held.T + bias.float()).split((40, 8), -1), strict=True):
+        assert one.dtype == dtype
+        assert torch.allclose(one.float(), other, atol=3e-2, rtol=3e-2)
+    assert not any("weight" in each.state_dict() for each in parts), "the full weights are let go"
+
+
+def test_int8_gives_the_same_where_a_device_has_no_product_for_it():
+    rough, x = Int8(nn.Linear(64, 16, bias=False)), torch.randn(5, 64)
+    assert torch.allclose(rough.widened(x), rough(x)[0], atol=3e-2, rtol=3e-2)
+
+
+def test_a_model_of_int8_answers_nearly_the_same(cases):
+    settings = {"slots": 1, "top_k": 50, "device": torch.device("cpu"), "dtype": torch.float32}
+    full, rough = (load_model(GOLDEN, weights=name, **settings) for name in ("full", "int8"))
+    asked = weights.answer(full, cases["long"])
+    assert asked.codes.tolist() == cases["long"]["codes"].tolist()
+    said = [weights.logits(chroma, asked).argmax(-1) for chroma in (full, rough)]
+    assert torch.equal(said[0], asked.codes), "asked again, it says what it said"
+    assert 0.8 < (said[1] == asked.codes).float().mean() < 1
+    for stack in stacks(rough).values():
+        assert sum(each.nbytes for each in stack.parameters()) < 5000, "norms alone"
+
+
+def test_the_setting_reaches_the_model(monkeypatch):
+    """From the command line to the loading of the checkpoint."""
+    asked = {}
+
+    def load(*_, **settings):
+        asked.update(settings)
+        raise EngineError("stopped", "far enough")
+
+    def created(settings):
+        ChromaEngine(settings)._load()
+
+    monkeypatch.setattr("engine.chroma.engine.load_model", load)
+    monkeypatch.setattr("engine.factory.create", created)
+    for arguments, expected in (([], "full"), (["--weights", "int8"], "int8")):
+        assert main(["serve", "--model", str(GOLDEN), "--device", "cpu", *arguments]) == 1
+        assert asked["weights"] == expected
