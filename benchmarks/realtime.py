@@ -100,12 +100,9 @@ def row(records: list[Record]) -> tuple[str, ...]:
     )
 
 
-async def measure(url: str, options: argparse.Namespace) -> list[tuple[str, ...]]:
-    """A row for each level.
-
-    Raises:
-        RuntimeError: an answer failed, or the server reported an error.
-    """
+async def measure(url: str, options: argparse.Namespace) -> tuple[list[tuple[str, ...]], str | None]:
+    """A row for each level up to the first at which the server refuses something, and what is to be said of
+    that one."""
     speech = read_speech(options.recording)
     # The first answer of an engine is slow: voices and memory are made for it.
     await level(url, 1, speech=speech, listens=0.1, seconds=0.1)
@@ -113,10 +110,10 @@ async def measure(url: str, options: argparse.Namespace) -> list[tuple[str, ...]
     for sessions in options.sessions:
         records = await level(url, sessions, speech=speech, listens=options.listens, seconds=options.seconds)
         if failures := sum(record.failures for record in records):
-            raise RuntimeError(f"{failures} errors at {sessions} sessions")
+            return rows, f"At {sessions} sessions the server refused {failures} answers."
         rows.append(row(records))
         print(f"realtime: {sessions} sessions done", file=sys.stderr)
-    return rows
+    return rows, None
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -130,6 +127,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--recording", type=Path, default=QUESTION, help="what the clients say")
     parser.add_argument("--context", type=int, default=2048)
+    parser.add_argument("--early-answers", choices=("off", "auto", "on"), default="auto", help="see serve")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--no-cuda-graphs", action="store_true")
@@ -144,6 +142,7 @@ def serve_options(options: argparse.Namespace) -> list[str]:
     flags = [("--no-cuda-graphs", options.no_cuda_graphs), ("--in-process", options.in_process)]
     return [
         *("--model", options.model, "--device", options.device, "--dtype", options.dtype),
+        *("--early-answers", options.early_answers),
         *("--slots", f"{most}", "--max-sessions", f"{most + 1}", "--context", f"{options.context}"),
         *(flag for flag, wanted in flags if wanted),
     ]
@@ -155,7 +154,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     try:
         with served(serve_options(options)) as address:
-            rows = asyncio.run(measure(f"{address}/v1/realtime?model=chroma", options))
+            rows, refused = asyncio.run(measure(f"{address}/v1/realtime?model=chroma", options))
         device = pick_device(options.device)
         dtype = pick_dtype(options.dtype, device)
     except (EngineError, RuntimeError, ValueError, OSError, WebSocketException) as error:
@@ -165,10 +164,12 @@ def main(arguments: list[str] | None = None) -> int:
     process = "the server's process" if options.in_process else "a process of its own"
     report.add(
         f"{where(options.model, device, dtype)}; engine in {process}, {max(options.sessions)} slots, context"
-        f" {options.context}; interrupted {options.listens:g} s after the first sound,"
+        f" {options.context}, early answers {options.early_answers}; interrupted {options.listens:g} s after the first sound,"
         f" {options.seconds:g} s a level."
     )
     report.add(table(HEAD, rows))
+    if refused:
+        report.add(refused)
     report.keep(options, device)
     return 0
 
