@@ -164,8 +164,8 @@ def main(arguments: list[str] | None = None) -> int:
     process = "the server's process" if options.in_process else "a process of its own"
     report.add(
         f"{where(options.model, device, dtype)}; engine in {process}, {max(options.sessions)} slots, context"
-        f" {options.context}, early answers {options.early_answers}; interrupted {options.listens:g} s after the first sound,"
-        f" {options.seconds:g} s a level."
+        f" {options.context}, early answers {options.early_answers};"
+        f" interrupted {options.listens:g} s after the first sound, {options.seconds:g} s a level."
     )
     report.add(table(HEAD, rows))
     if refused:
