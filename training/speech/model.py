@@ -85,6 +85,9 @@ class SpeechModel(nn.Module):
         out = self.decoder.model(
             inputs_embeds=self.decoder.projection(inputs),
             position_ids=self.rotary[None].expand(len(inputs), -1),
+            # Without a mask, transformers takes positions that do not count up by one for sequences packed
+            # behind each other, and no codebook would see the hidden state.
+            attention_mask=torch.ones(inputs.shape[:2], dtype=torch.int64, device=inputs.device),
             use_cache=False,
         ).last_hidden_state[:, 1:]
         return torch.einsum("nkw,kwv->nkv", out, self.decoder.codebook_head.weight)

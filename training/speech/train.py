@@ -22,6 +22,8 @@ _MOST_MASKED = 0.6
 """Up to this share of an answer's own frames is not heard."""
 _DECODED = 0.35
 """Share of frames on which the Decoder is trained in a step, as in CSM (sesame/csm-1b)."""
+_WEIGHTS = (1.0, 0.8, 0.6, 0.3, 0.2, 0.2, 0.2)
+"""Of codebooks 1 to 7 in the loss: where those of 0 to 3 are right, the others change no word."""
 _STATES_DROPPED = 0.4
 """Share of answers whose hidden states are not heard: the words alone must do."""
 _STATE_NOISE = 0.3
@@ -49,10 +51,14 @@ def speech_loss(
     loss0 = nn.functional.cross_entropy(logits, asked[:, 0])
     some = (torch.rand(len(asked), generator=generator) < _DECODED).to(device)
     logits_rest = model.codebooks(states[some], asked[some])
-    loss_rest = nn.functional.cross_entropy(logits_rest.flatten(0, 1), asked[some, 1:].flatten())
+    losses = nn.functional.cross_entropy(logits_rest.transpose(1, 2), asked[some, 1:], reduction="none").mean(
+        0
+    )
     right = float((logits.argmax(1) == asked[:, 0]).float().mean())
-    figures = {"book0": float(loss0.detach()), "rest": float(loss_rest.detach()), "right0": right}
-    return loss0 + 2 * loss_rest, figures
+    figures = {"book0": float(loss0.detach()), "right0": right}
+    figures |= {f"book{book}": float(losses[book - 1].detach()) for book in (1, 2, 3)}
+    figures["rest"] = float(losses.detach().mean())
+    return loss0 + losses @ losses.new_tensor(_WEIGHTS), figures
 
 
 def _inputs(
