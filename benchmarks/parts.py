@@ -108,8 +108,8 @@ class Steps:
         speeches = self._begin(batch)
         made = self._frames // 4 * 2
         for speech in speeches:
-            speech.schedule.frames += made
-            speech.schedule.position += POSITIONS_PER_FRAME * made
+            for _ in range(made):
+                speech.schedule.advance(last_pair=False)
         calls: dict[str, list[Call]] = {"backbone": [], "decoder": [], "codec": []}
         # Steps that are padded as the recorded ones are, but run: only those call their parts.
         with self._without(self._recorder), _noting(self._speaker, calls):

@@ -106,7 +106,7 @@ async def measure(url: str, options: argparse.Namespace) -> tuple[list[tuple[str
     speech = read_speech(options.recording)
     # The first answer of an engine is slow: voices and memory are made for it.
     await level(url, 1, speech=speech, listens=0.1, seconds=0.1)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for sessions in options.sessions:
         records = await level(url, sessions, speech=speech, listens=options.listens, seconds=options.seconds)
         if failures := sum(record.failures for record in records):

@@ -158,8 +158,8 @@ class Request:
     truncation: Truncation | None = None
     """None: a conversation that is too long fails as `context_length_exceeded`."""
     only_if_room: bool = False
-    """This answer may never be wanted: it is made only while at most half of what the engine can do at once
-    is taken, and otherwise fails as `no_room`."""
+    """This answer may never be wanted: it is made only where at most half of what the engine can do at once
+    is taken with it, and otherwise fails as `no_room`."""
 
     def sounds(self) -> Iterator[Audio]:
         """All that is to be heard in its messages, in order."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import queue
 import threading
 import time
@@ -85,7 +86,8 @@ class ChromaEngine(Engine):
         slots = self._settings.slots
         # What else a CPU is busy with just now tells nothing of what it can do.
         clock = time.thread_time if self._chroma.speaker.device.type == "cpu" else time.perf_counter
-        seconds = admission.measure(self._loop, self._jobs.trial(voice), rungs(slots), clock)
+        loop = FrameLoop(self._chroma.reasoner, self._chroma.speaker, ahead=math.inf)
+        seconds = admission.measure(loop, self._jobs.trial(voice, slots), rungs(slots), clock)
         capacity, most = admission.capacity(seconds), max(seconds)
         if capacity < slots:
             log.warning(

@@ -75,10 +75,11 @@ class Jobs:
         )
         return job, fitted.left_out
 
-    def trial(self, voice: KvPool) -> Job:
-        """An answer by which the machine's speed is measured: it counts for long."""
+    def trial(self, voice: KvPool, slots: int) -> Job:
+        """An answer by which the machine's speed is measured: it counts for as long as it takes so many of
+        them to begin, and some time more."""
         prompt = self._chroma.prompt
-        words = tuple(prompt.plain("one two three four ")) * _TRIAL_WORDS
+        words = tuple(prompt.plain("one two three four ")) * (_TRIAL_WORDS + slots)
         counting = ReasonerPrompt(prompt.plain("Count."), None, self._chroma.config.im_end, words)
         return Job("trial", counting, voice, Sampling(0.0, 0), max_frames=len(words))
 

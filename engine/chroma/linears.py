@@ -76,7 +76,8 @@ class Int8:
 
     def widened(self, rows: torch.Tensor) -> torch.Tensor:
         """The products of [rows, in], without bias, where the device has none for 8 bits: [rows, out]."""
-        return F.linear(rows, self._weight.to(rows.dtype)) * self._scale.to(rows.dtype)
+        # Scaled first: sums of whole steps are too large for float16.
+        return F.linear(rows, self._weight.to(rows.dtype) * self._scale.to(rows.dtype)[:, None])
 
 
 def _bias(parts: tuple[nn.Linear, ...]) -> torch.Tensor | None:

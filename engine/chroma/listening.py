@@ -29,12 +29,13 @@ _QUIETEST = 1e-10
 
 @dataclass(slots=True)
 class _Block:
-    """Log10-mel [bins, frames], its embeddings, the floor that they were made under, and how often."""
+    """Log10-mel [bins, frames], its embeddings, and the floor that they were made under."""
 
     mel: torch.Tensor
     rows: torch.Tensor
     floor: float
-    version: int = 0
+    imagined: int = 0
+    """Where it holds silence that stands for sound to come: how much had come by then, in samples."""
 
     def stale(self, floor: float) -> bool:
         """Clipping it at the new floor changes it."""
@@ -67,15 +68,15 @@ class Listening:
         self.samples += len(pcm) // 2
         return self._end(self._resample(pcm, last=True))
 
-    def _end(self, sound: np.ndarray, ending: int = 0) -> Heard:
-        """The last samples at the extractor's rate. `ending`: tells this end of the sound from others."""
+    def _end(self, sound: np.ndarray) -> Heard:
+        """The last samples at the extractor's rate."""
         self._take(self._spectrum.finish(sound))
         while self._refresh():
             pass
         # Two mel frames more than whole blocks make no embedding of their own.
         if self._rest.shape[1] > 2 or not self._blocks:
             rest = self._encode(self._rest, self._floor)
-            self._blocks.append(_Block(self._rest, rest, self._floor, -ending))
+            self._blocks.append(_Block(self._rest, rest, self._floor))
         return self.heard
 
     def so_far(self) -> Heard:
@@ -86,7 +87,10 @@ class Listening:
         ended._spectrum = copy(self._spectrum)
         held_back = round(self.samples * self._hearing.extractor.sampling_rate / SAMPLE_RATE)
         held_back -= self._spectrum.samples
-        return ended._end(np.zeros(max(0, held_back), dtype=np.float32), self.samples)
+        ended._end(np.zeros(max(0, held_back), dtype=np.float32))
+        for block in ended._blocks[len(self._blocks) :]:
+            block.imagined = self.samples
+        return ended.heard
 
     @property
     def heard(self) -> Heard:
@@ -94,7 +98,7 @@ class Listening:
         louder sound that follows may still change it."""
         fresh = self._fresh
         marks = tuple(
-            (self._name, number, block.version, row)
+            (self._name, number, block.floor, block.imagined, row)
             for number, block in enumerate(fresh)
             for row in range(len(block.rows))
         )
@@ -133,7 +137,6 @@ class Listening:
         for each in self._blocks:
             if each.stale(self._floor):
                 each.rows, each.floor = self._encode(each.mel, self._floor), self._floor
-                each.version += 1
                 return True
         return False
 

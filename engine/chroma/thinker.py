@@ -22,7 +22,7 @@ from engine.chroma.graphs import Graphs, fit, rungs
 from engine.chroma.llama import KvPool, LlamaStack
 from engine.chroma.modules import load_own
 from engine.chroma.prefixes import Prefixes, keys_of
-from engine.chroma.readback import Readback, send
+from engine.chroma.readback import Readback, moved, send
 from engine.chroma.reasoner import ReasonerPrompt, Thought
 from engine.chroma.speaker import Pair
 from engine.settings import Weights
@@ -156,11 +156,12 @@ class LocalReasoner:
         if not answers:
             return
         begun = [entry for entry in answers if entry[1].said]
-        read = [entry for entry in answers if not entry[1].said]
+        # A prefill is long beside a token: one at a time, so that running answers keep their pace.
+        read = [entry for entry in answers if not entry[1].said][:1]
         made = [self._advance([answer for _, answer in begun])] if begun else []
         if read:
             hidden = torch.stack([self._read(answer) for _, answer in read])
-            forced = torch.tensor([_forced(answer) for _, answer in read]).to(self._device)
+            forced = moved(torch.tensor([_forced(answer) for _, answer in read]), self._device)
             made.append(self._choose(hidden, forced))
         tokens, rows = (torch.cat(parts) for parts in zip(*made, strict=True))
         self._under_way = _UnderWay([*begun, *read], rows, Readback(tokens))
@@ -178,7 +179,7 @@ class LocalReasoner:
         return float(weights.softmax(0)[0])
 
     def embed(self, ids: list[int]) -> torch.Tensor:
-        return self._table[torch.tensor(ids, device=self._device)]
+        return self._table[moved(torch.tensor(ids, dtype=torch.int64), self._device)]
 
     def _take(self, prompt: ReasonerPrompt) -> _Answer:
         sounds = 0 if prompt.sound is None else len(prompt.sound)
@@ -206,7 +207,7 @@ class LocalReasoner:
         slot = self._pool.slot(answer.slot)
         for begin in range(answer.kept, len(inputs), _PREFILL):
             some = inputs[begin : begin + _PREFILL]
-            start = torch.tensor([begin], device=self._device)
+            start = torch.full((1,), begin, dtype=torch.int64, device=self._device)
             hidden = self._model(some[None], slot, None, start, begin + len(some))[0, -1]
         return hidden
 
@@ -282,7 +283,7 @@ class LocalReasoner:
         if prompt.sound is not None:
             # Found on the host: the device would have to be waited for.
             places = np.flatnonzero(np.array(prompt.ids) == self._audio_token)
-            inputs[torch.from_numpy(places).to(self._device)] = prompt.sound.to(inputs.dtype)
+            inputs[moved(torch.from_numpy(places), self._device)] = prompt.sound.to(inputs.dtype)
         return inputs
 
     def _check_length(self, prompt: ReasonerPrompt) -> None:

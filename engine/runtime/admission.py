@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -18,10 +19,11 @@ _ROUNDS = 2
 
 
 class _Trial:
-    """Hears one answer of a measurement. `frames` it has been given; None: it is over."""
+    """Hears one answer of a measurement. `frames` it has been given; `over`: why it ended."""
 
     def __init__(self) -> None:
-        self.frames: int | None = 0
+        self.frames = 0
+        self.over: Reason | None = None
 
     def thought(self, thought: Thought) -> Said:
         return Said((replace(thought.pair, last=False),))
@@ -30,10 +32,10 @@ class _Trial:
         pass
 
     def spoken(self, spoken: Spoken) -> None:
-        self.frames = (self.frames or 0) + 1
+        self.frames += 1
 
     def finished(self, reason: Reason, error: EngineError | None) -> None:
-        self.frames = None
+        self.over = reason
 
 
 def measure(
@@ -64,17 +66,19 @@ def _turn(loop: FrameLoop, job: Job, size: int, clock: Callable[[], float]) -> f
     trials = [_Trial() for _ in range(size)]
     for number, trial in enumerate(trials):
         loop.submit(replace(job, id=f"{job.id} {number}"), trial)
-    while any(trial.frames == 0 for trial in trials):
+    while any(not trial.frames and not trial.over for trial in trials):
         loop.turn()
     begin = clock()
     for _ in range(_TURNS):
         loop.turn()
     taken = (clock() - begin) / _TURNS
+    # Fewer than so many were measured, or a machine on which so many are one too many.
+    whole = not any(trial.over for trial in trials)
     for number in range(size):
         loop.cancel(f"{job.id} {number}")
     while loop.busy:
         loop.turn()
-    return taken
+    return taken if whole else math.inf
 
 
 def capacity(seconds: Mapping[int, float], budget: float = SHARE * FRAME_SECONDS) -> int:

@@ -23,6 +23,8 @@ from engine.runtime.job import Job, Listener, Reason
 log = logging.getLogger(__name__)
 
 FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
+_POLL = 0.0005
+"""Seconds until a word that is being made is asked for again."""
 _FASTEST = 1.5
 """Speed at which an answer may be played: the gateway stretches sound after the engine."""
 
@@ -33,7 +35,6 @@ class _Answer:
     listener: Listener
     slot: int
     speech: Speech | None
-    begun: bool = False
     text_over: bool = False
     tokens: int = 0
     frames: int = 0
@@ -108,8 +109,8 @@ class FrameLoop:
 
     @property
     def roomy(self) -> bool:
-        """At most half of what it can do at once is taken or waited for."""
-        return 2 * (len(self._answers) + len(self._waiting)) <= self.capacity
+        """With one more answer, at most half of what it can do at once is taken."""
+        return 2 * (len(self._answers) + len(self._waiting) + 1) <= self.capacity
 
     def submit(self, job: Job, listener: Listener) -> None:
         """Queue an answer; it starts as soon as there are fewer than `capacity`, or fails, `engine_full`."""
@@ -138,62 +139,64 @@ class FrameLoop:
         nothing to do, unless something new comes."""
         self._admit()
         self._collect()
-        thought = self._think()
-        rest = self._speak()
-        return 0.0 if thought else rest
+        rests = [rest for rest in (self._think(), self._speak()) if rest is not None]
+        return min(rests, default=0.0)
 
     def _admit(self) -> None:
-        while self._waiting and len(self._answers) < self.capacity:
-            waiting = self._waiting.popleft()
-            job, listener = waiting.job, waiting.listener
-            slot = heapq.heappop(self._free)
-            answer = _Answer(job, listener, slot, None)
-            self._answers[job.id] = answer
-            try:
-                listener.begun(self._reasoner.start(job.id, job.prompt))
-                if job.voice is not None:
-                    answer.speech = self._speaker.begin(slot, job.voice, job.sampling)
-            except EngineError as error:
-                self._end(answer, "failed", error)
-            except Exception as error:
-                self._break([answer], "the engine", error)
-
+        for waiting in list(self._waiting):
+            # `capacity` is of sound: text is made beside it, as long as there are slots.
+            if not self._free or (waiting.job.voice is not None and self._speaking >= self.capacity):
+                continue
+            self._waiting.remove(waiting)
+            self._start(waiting.job, waiting.listener)
         self._refuse()
 
-    def _refuse(self) -> None:
-        """Who has waited too long would only make the others wait."""
-        overdue = self._clock() - self._patience
-        while self._waiting and self._waiting[0].since < overdue:
-            message = f"all {self.capacity} answers that can be spoken at once are taken; try again soon"
-            self._waiting.popleft().listener.finished("failed", EngineError("engine_full", message))
+    @property
+    def _speaking(self) -> int:
+        return sum(answer.job.voice is not None for answer in self._answers.values())
 
-    def _think(self) -> bool:
-        """False where nobody wants a word."""
-        wanted: list[_Answer] = []
-        prefills = 0
-        for answer in self._answers.values():
-            ahead = answer.speech is not None and len(answer.speech.pairs) >= self._lead
-            if answer.text_over or ahead:
-                continue
-            if not answer.begun:
-                # A prefill is long beside a token: one a turn, so that running answers keep their pace.
-                if prefills:
-                    continue
-                prefills, answer.begun = 1, True
-            wanted.append(answer)
+    def _refuse(self) -> None:
+        """Who has waited too long to speak would only make the others wait."""
+        overdue = self._clock() - self._patience
+        for waiting in list(self._waiting):
+            if waiting.job.voice is not None and waiting.since < overdue:
+                self._waiting.remove(waiting)
+                message = f"all {self.capacity} answers that can be spoken at once are taken; try again soon"
+                waiting.listener.finished("failed", EngineError("engine_full", message))
+
+    def _start(self, job: Job, listener: Listener) -> None:
+        slot = heapq.heappop(self._free)
+        answer = _Answer(job, listener, slot, None)
+        self._answers[job.id] = answer
+        try:
+            listener.begun(self._reasoner.start(job.id, job.prompt))
+            if job.voice is not None:
+                answer.speech = self._speaker.begin(slot, job.voice, job.sampling)
+        except EngineError as error:
+            self._end(answer, "failed", error)
+        except Exception as error:
+            self._break([answer], "the engine", error)
+
+    def _think(self) -> float | None:
+        """Returns for how many seconds no word can be had; None where nobody wants one."""
+        wanted = [answer for answer in self._answers.values() if self._wants_word(answer)]
         if not wanted:
-            return False
+            return None
         try:
             thoughts = self._reasoner.turn([answer.job.id for answer in wanted])
         except Exception as error:
             self._break(wanted, "the Reasoner", error)
-            return True
+            return 0.0
         for thought in thoughts:
             answer = self._answers[thought.request_id]
             # Its next word may have been on its way when the listener had heard enough.
             if not answer.text_over:
                 self._take(answer, thought)
-        return True
+        return 0.0 if thoughts else _POLL
+
+    def _wants_word(self, answer: _Answer) -> bool:
+        ahead = answer.speech is not None and len(answer.speech.pairs) >= self._lead
+        return not answer.text_over and not ahead
 
     def _take(self, answer: _Answer, thought: Thought) -> None:
         answer.tokens += 1
@@ -212,8 +215,8 @@ class FrameLoop:
         elif answer.spent:
             self._end(answer, "length")
 
-    def _speak(self) -> float:
-        """Returns for how many seconds nobody needs a frame."""
+    def _speak(self) -> float | None:
+        """Returns for how many seconds nobody needs a frame; None where nobody can have one."""
         ready: list[tuple[_Answer, Speech]] = []
         waits: list[float] = []
         now = self._clock()
@@ -246,7 +249,7 @@ class FrameLoop:
         self._collect()
         if self._waiting:
             waits.append(max(0.0, self._waiting[0].since + self._patience - now))
-        return 0.0 if ready or before is not None or not waits else min(waits)
+        return 0.0 if ready or before is not None else min(waits, default=None)
 
     def _collect(self, *, wait: bool = False) -> None:
         """Hand out what the device has made; `wait`: what it is making."""

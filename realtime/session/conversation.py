@@ -57,9 +57,14 @@ class Conversation:
     def __iter__(self) -> Iterator[Item]:
         return iter(self._items)
 
+    @property
+    def full(self) -> bool:
+        """One more item is one too many."""
+        return len(self._items) >= self._max_items
+
     def check_room(self) -> None:
-        """Raises ProtocolError `conversation_full` where one more item is one too many."""
-        if len(self._items) >= self._max_items:
+        """Raises ProtocolError `conversation_full` where it is full."""
+        if self.full:
             raise ProtocolError(
                 "conversation_full",
                 f"The conversation holds {self._max_items} items, its limit; delete some of them.",

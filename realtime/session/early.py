@@ -43,9 +43,10 @@ class EarlyAnswer:
 
     def take(self, request: Request) -> tuple[str, list[Event]] | None:
         """The turn is over. Returns the id of the answer that was begun, and what the engine did for it so
-        far, where this is the very answer that is wanted now; from now on it is the caller's."""
+        far, where this is the very answer that is wanted now; from now on it is the caller's. One that the
+        engine has not begun may be refused yet: it is left."""
         begun = self._request
-        if begun is None or _asked(begun) != _asked(request):
+        if begun is None or not self._events or _asked(begun) != _asked(request):
             return None
         self._request = None
         return begun.id, self._events

@@ -111,6 +111,11 @@ class Responses:
         _, began = self._begin(response_id, ResponseObject(), True, ids, ())
         return began, [(response_id, event) for event in events]
 
+    @property
+    def refused(self) -> bool:
+        """An answer to the conversation would be refused."""
+        return self._conversation.full or bool(self._config.meter and self._config.meter.refusal())
+
     def expected(self, sound: Audio | None = None) -> Request:
         """What the engine will be asked for an answer to the conversation as it is, or to it and this."""
         settings = response_settings(ResponseObject(), self._session, plays=self._config.server_plays)

@@ -135,7 +135,9 @@ class Turns:
         mode = self._config.early_answers
         if silence is None or silence == self._early.silence or mode == "off":
             return effects
-        if self._only_transcribes or not self._listening.answers or self._responses.active:
+        if self._only_transcribes or not self._listening.answers:
+            return effects
+        if self._responses.active or self._responses.refused:
             return effects
         effects += self.ahead(all_of_it=True)
         sound = self._listening.so_far()

@@ -30,6 +30,34 @@ def test_a_turn_is_measured_at_growing_sizes_until_it_takes_too_long():
     assert capacity(seconds, 0.064) == 3
 
 
+def test_a_size_at_which_an_answer_breaks_is_one_too_many():
+    class Broken(CostlySpeaker):
+        def step(self, speeches):
+            if len(speeches) > 2:
+                raise RuntimeError("out of memory")
+            return super().step(speeches)
+
+    clock = Clock()
+    loop = FrameLoop(ScriptedReasoner(), Broken(clock, 0.001, slots=8, frames=500), clock=clock)
+    seconds = measure(loop, job("300-t"), (1, 2, 4, 8), clock, 0.064)
+    assert list(seconds) == [1, 2, 4]
+    assert capacity(seconds, 0.064) == 2
+
+
+def test_text_is_made_beside_all_the_sound_that_can_be_spoken():
+    clock, speaker = Clock(), ScriptedSpeaker(slots=4, frames=500)
+    loop = FrameLoop(ScriptedReasoner(), speaker, patience=2.0, clock=clock)
+    loop.capacity = 1
+    spoken, waiting, text = Answer(), Answer(), Answer()
+    loop.submit(job("300-a"), spoken)
+    loop.submit(job("300-b"), waiting)
+    loop.submit(job("5-c", voice=None), text)
+    for _ in range(8):
+        loop.turn()
+    assert (text.reason, len(text.tokens)) == ("completed", 5)
+    assert (spoken.reason, waiting.reason) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("seconds", "most"),
     [

@@ -88,3 +88,15 @@ def test_a_pause_is_heard_as_the_end_of_the_sound_would_be_and_more_may_come(chr
         marks.add(early.marks[-1])
     heard = listening.finish(parts[2]).rows
     torch.testing.assert_close(heard, chroma.hearing.hear_pcm(sound + parts[2]), rtol=1e-4, atol=1e-5)
+
+
+def test_what_is_heard_so_far_never_goes_by_the_name_of_what_is_heard_in_the_end(chroma):
+    """Where a pause lies at the end of a block, and where louder sound follows."""
+    for seconds in (1.998, 2.0, 2.01, 2.02, 2.03):
+        named = {}
+        listening = Listening(chroma.hearing, "a")
+        for part in (noise(seconds, 1e-4), tone(0.3, 0.02), tone(0.4, 0.9), noise(1.6, 0.1)):
+            listening.add(pcm(part))
+            for heard in (listening.so_far(), listening.heard):
+                for mark, row in zip(heard.marks, heard.rows, strict=True):
+                    torch.testing.assert_close(named.setdefault(mark, row), row, rtol=1e-4, atol=1e-5)

@@ -131,12 +131,6 @@ def test_text_runs_ahead_of_sound_by_no_more_than_the_lead():
     assert len(answer.tokens) > 30
 
 
-def test_one_prefill_a_turn():
-    reasoner = ScriptedReasoner()
-    run(FrameLoop(reasoner, ScriptedSpeaker(slots=4)), job("4-a"), job("4-b"), job("4-c"))
-    assert reasoner.turns[:3] == [["4-a"], ["4-a", "4-b"], ["4-a", "4-b", "4-c"]]
-
-
 @pytest.mark.parametrize(
     ("changes", "tokens", "frames"),
     [({"max_frames": 5}, 5, 5), ({"max_tokens": 7}, 4, 3), ({"max_tokens": 1}, 1, 0)],

@@ -67,3 +67,14 @@ def test_a_device_that_takes_its_time_changes_nothing(chroma, cases, monkeypatch
     jobs = [parity.job(chroma, name, cases[name]) for name in names]
     for name, answer in zip(names, parity.play(chroma, jobs), strict=True):
         assert set(parity.mismatches(chroma, cases[name], answer).values()) == {None}
+
+
+def test_one_prompt_is_read_at_a_time(chroma, cases):
+    """Prompts are long beside tokens: answers that run keep their pace."""
+    reasoner, names = chroma.reasoner, ("short", "long", "text_ends_early")
+    for name in names:
+        reasoner.start(name, parity.job(chroma, name, cases[name]).prompt)
+    spoke = [{thought.request_id for thought in reasoner.turn(names)} for _ in names]
+    for name in names:
+        reasoner.stop(name)
+    assert spoke == [{"short"}, {"short", "long"}, set(names)]

@@ -93,6 +93,7 @@ def test_speech_that_goes_on_throws_it_away_and_the_next_silence_begins_another(
     assert driver.hear(*[0.1] * 5) == []
     (_, second) = driver.requests()
     assert next(iter(second.sounds())).pcm == ramp(29, first=2)
+    driver.engine(second.id, Started(Usage(7, 25)))
     driver.hear(*[0.1] * 5)
     assert len(driver.requests()) == 2
     assert cancelled(driver) == [first.id]
@@ -109,6 +110,16 @@ def test_one_that_came_to_nothing_is_asked_for_anew(reason):
     (_, request) = driver.requests()
     assert shown[-1]["response"]["id"] == request.id
     assert all(sound.whole for sound in request.sounds())
+
+
+def test_one_that_the_engine_has_not_begun_may_be_refused_and_is_asked_for_anew():
+    driver = silent("auto")
+    shown = driver.hear(*[0.1] * 5)
+    early, request = driver.requests()
+    assert shown[-1]["response"]["id"] == request.id
+    assert not request.only_if_room
+    assert cancelled(driver) == [early.id]
+    assert driver.engine(early.id, Finished("failed", code="no_room")) == []
 
 
 def test_another_conversation_or_other_settings_make_it_worthless():
@@ -150,6 +161,12 @@ def test_whatever_else_ends_the_turn_throws_it_away(end):
 def test_nothing_is_begun_where_nobody_would_be_answered():
     for driver in (silent("off"), silent(create_response=False)):
         assert not driver.requests()
+    full = Driver(early_answers="on", max_items=1)
+    full.configure(turn_detection=VAD)
+    full.say("Hello")
+    full.append(ramp(60))
+    full.hear(*[0.9] * 18, *[0.1] * 5)
+    assert not full.requests()
     driver = speaking(interrupt_response=False)
     driver.respond()
     driver.hear(*[0.1] * 5)
@@ -159,6 +176,7 @@ def test_nothing_is_begun_where_nobody_would_be_answered():
 def test_it_may_be_left_to_the_engine():
     driver = silent("auto")
     assert driver.requests()[0].only_if_room
+    driver.engine(driver.requests()[0].id, Started(Usage(7, 25)))
     shown = driver.hear(*[0.1] * 5)
     assert shown[-1]["response"]["id"] == driver.requests()[0].id
     assert len(driver.requests()) == 1
