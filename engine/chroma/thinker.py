@@ -232,7 +232,7 @@ class LocalReasoner:
             start + [0] * spare,
             [_forced(answer) for answer in answers] + [0] * spare,
         ]
-        send(torch.tensor(written), inputs)
+        send(torch.from_numpy(np.array(written, dtype=np.int64)), inputs)
 
     def _step(self, inputs: torch.Tensor, context: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Read one token of each row, and choose the next; int64 [4, rows] holds tokens, slots, positions and

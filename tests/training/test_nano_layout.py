@@ -75,7 +75,7 @@ def test_the_speaker_hears_what_was_laid_out():
     for index in range(len(frames) + 1):
         step.last_codes = torch.from_numpy(frames[index - 1 : index] if index else frames[:1])
         length = speech.schedule.length
-        speaker._write(inputs, [speech])
+        speaker._write(inputs, {0: speech})
         heard += step.hear(inputs, length)[0, :, 0].tolist()
     wanted = np.zeros(layout.length)
     wanted[layout.frames_at] = layout.frames[:, 0]
