@@ -18,6 +18,7 @@ import torch
 from torch.nn import functional as F
 
 from benchmarks.frames import Case, random_case
+from benchmarks.report import Report, add_options, table, where
 from engine.chroma import parity
 from engine.chroma.frames import DECODER_LAG
 from engine.chroma.llama import KvPool
@@ -76,33 +77,36 @@ def logits(chroma: ChromaModel, asked: Asked) -> torch.Tensor:
     return torch.cat((first[:, None], others), dim=1).float()
 
 
-def table(full: torch.Tensor, other: torch.Tensor) -> list[str]:
-    """How far other logits [frames, codebooks, vocab] are from the full model's, a line a codebook."""
+HEAD = ("codebook", "same code, %", "logits apart, most", "mean", "KL, nats")
+
+
+def rows(full: torch.Tensor, other: torch.Tensor) -> list[tuple[str, ...]]:
+    """How far other logits [frames, codebooks, vocab] are from the full model's, a row a codebook."""
     apart = (full - other).abs()
-    divergence = F.kl_div(other.log_softmax(-1), full.log_softmax(-1), log_target=True, reduction="none").sum(
-        -1
-    )
+    logs = other.log_softmax(-1), full.log_softmax(-1)
+    divergence = F.kl_div(*logs, log_target=True, reduction="none").sum(-1)
     same = (full.argmax(-1) == other.argmax(-1)).float()
-    lines = [
-        "| codebook | same code, % | logits apart, most | mean | KL, nats |",
-        "|---:|---:|---:|---:|---:|",
-    ]
-    for index in range(full.shape[1]):
-        line = (
-            f"{100 * same[:, index].mean():.1f} | {apart[:, index].max():.3f} | {apart[:, index].mean():.4f}"
-            f" | {divergence[:, index].mean():.2e}"
+    return [
+        (
+            f"{index}",
+            f"{100 * same[:, index].mean():.1f}",
+            f"{apart[:, index].max():.3f}",
+            f"{apart[:, index].mean():.4f}",
+            f"{divergence[:, index].mean():.2e}",
         )
-        lines.append(f"| {index} | {line} |")
-    return lines
+        for index in range(full.shape[1])
+    ]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="python -m benchmarks.weights", description=__doc__)
     parser.add_argument("model", metavar="MODEL")
     parser.add_argument("--frames", type=int, default=50, help="of an answer of random weights")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto")
+    add_options(parser)
     options = parser.parse_args(arguments)
     device = pick_device(options.device)
     dtype = pick_dtype(options.dtype, device)
@@ -117,11 +121,13 @@ def main(arguments: list[str] | None = None) -> int:
     other = torch.cat([logits(chroma, each) for each in asked])
     # Below float32 even the full model may say another code where positions are heard all at once.
     again = 100 * (full.argmax(-1) == codes).float().mean()
-    print(
-        f"{options.model}: int8 beside {str(dtype).removeprefix('torch.')}, {len(codes)} frames; asked again,"
-        f" the full model says {again:.1f} % of its codes"
+    report = Report("How far int8 weights are from the full model", "weights", arguments)
+    report.add(
+        f"{where(options.model, device, dtype)}; {len(codes)} frames, of which the full model,"
+        f" asked again, says {again:.1f} %."
     )
-    print("\n".join(table(full, other)))
+    report.add(table(HEAD, rows(full, other)))
+    report.keep(options, device)
     return 0
 
 

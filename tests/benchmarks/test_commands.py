@@ -8,7 +8,7 @@ import pytest
 import soundfile
 import torch
 
-from benchmarks import ahead, frames, realtime, streams
+from benchmarks import ahead, frames, realtime, streams, tick, weights
 
 QUESTION = Path(__file__).parents[1] / "data" / "speech" / "question.wav"
 
@@ -98,3 +98,16 @@ def test_a_server_that_cannot_start_is_told(golden, results, capsys):
     assert realtime.main([str(golden), "--context", "1", "--results", str(results)]) == 1
     assert "the server ended before it was ready: chroma-realtime: --context" in capsys.readouterr().err
     assert not results.exists()
+
+
+def test_weights(one_case, results):
+    found = rows(weights.main, results, str(one_case))
+    assert [row[0] for row in found] == [f"{codebook}" for codebook in range(8)]
+    assert all(50 < float(row[1]) <= 100 for row in found), "int8 is another model, and nearly the same"
+
+
+def test_tick(one_case, tmp_path):
+    path = tmp_path / "tick.md"
+    assert tick.main([str(one_case), "--slots", "4", "--turns", "8", "--results", str(path)]) == 0
+    for part in ("turn", "words", "frames begun", "frames handed out", "calls"):
+        assert part in path.read_text()
