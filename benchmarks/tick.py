@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import argparse
 import cProfile
-import pstats
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -159,12 +159,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _longest(profile: cProfile.Profile, turns: int) -> str:
     """The functions that take longest by themselves, in ms a turn."""
-    stats = pstats.Stats(profile).stats  # type: ignore[attr-defined]
-    own = sorted(stats.items(), key=lambda entry: -entry[1][2])[:_PROFILED]
     lines = []
-    for (file, line, name), (_, calls, seconds, *_) in own:
-        place = f"{file.rsplit('/', 1)[-1]}:{line} {name}" if line else name
-        lines.append(f"{1000 * seconds / turns:7.3f} ms {calls / turns:7.1f} calls  {place}")
+    for entry in sorted(profile.getstats(), key=lambda entry: -entry.inlinetime)[:_PROFILED]:
+        code = entry.code
+        if not isinstance(code, str):
+            code = f"{Path(code.co_filename).name}:{code.co_firstlineno} {code.co_name}"
+        own, calls = 1000 * entry.inlinetime / turns, entry.callcount / turns
+        lines.append(f"{own:7.3f} ms {calls:7.1f} calls  {code}")
     return "\n".join(lines)
 
 

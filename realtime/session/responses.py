@@ -103,13 +103,14 @@ class Responses:
             response, began = self._begin(self._new_id("resp"), ResponseObject(), True, (), ())
             error = {"type": "rate_limit_error", "code": "rate_limit_exceeded", "message": refusal}
             return [*began, *self._advance(response, End("failed", error=error))], []
-        begun = early.take(self.expected())
+        turns = self._conversation.shown()
+        request = self._expected([turn.message for turn in turns])
+        begun = early.take(request)
+        response_id, events = begun or (request.id, [])
+        _, effects = self._begin(response_id, ResponseObject(), True, _told_apart(turns), ())
         if begun is None:
-            return self._start(ResponseObject(), True, self._conversation.shown()), []
-        response_id, events = begun
-        ids = _told_apart(self._conversation.shown())
-        _, began = self._begin(response_id, ResponseObject(), True, ids, ())
-        return began, [(response_id, event) for event in events]
+            effects.append(Start(request))
+        return effects, [(response_id, event) for event in events]
 
     @property
     def refused(self) -> bool:
@@ -118,10 +119,14 @@ class Responses:
 
     def expected(self, sound: Audio | None = None) -> Request:
         """What the engine will be asked for an answer to the conversation as it is, or to it and this."""
-        settings = response_settings(ResponseObject(), self._session, plays=self._config.server_plays)
         messages = [turn.message for turn in self._conversation.shown()]
         if sound is not None:
             messages.append(Message("user", (sound,)))
+        return self._expected(messages)
+
+    def _expected(self, messages: list[Message]) -> Request:
+        """An answer to these, as the session's settings say."""
+        settings = response_settings(ResponseObject(), self._session, plays=self._config.server_plays)
         return self._request(self._new_id("resp"), settings, messages)
 
     def cancel(self, event: dict[str, Any]) -> list[Effect]:
