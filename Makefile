@@ -13,7 +13,7 @@ PYTHON ?= $(firstword $(foreach each,python3 python3.11 python3.12 python3.13 py
 	$(shell $(each) -c 'import sys; sys.version_info >= (3, 11) and print("$(each)")' 2>/dev/null)))
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt
 
-# What `make demo` serves: echo, a folder or a hub id. Empty takes the best there is on this machine.
+# What `make demo` serves: nano, echo, a folder or a hub id. Empty takes the best there is on this machine.
 MODEL ?=
 
 .PHONY: help demo test conformance lint format install clean

@@ -15,11 +15,10 @@ from typing import Any, Literal
 from packaging.requirements import Requirement
 
 from engine.api import EngineError
-from engine.factory import ECHO
+from engine.models import ECHO, NANO, PUBLISHED, folder_of
 from engine.voices.store import VoiceStore
 
 PACKAGE = "chroma-realtime"
-PUBLISHED = "FlashLabs/Chroma-4B"
 _INSTALL = f"{sys.executable} -m pip install"
 
 
@@ -41,7 +40,11 @@ def add_parser(subparsers: Any) -> None:
         subparsers: what `ArgumentParser.add_subparsers` returned.
     """
     parser = subparsers.add_parser("doctor", help="say what is installed, what is missing and what mends it")
-    parser.add_argument("--model", help=f"also check this model: a folder, {ECHO}, or a hub id ({PUBLISHED})")
+    parser.add_argument(
+        "--model",
+        default=NANO,
+        help=f"check this model: {NANO} (default), {ECHO}, a folder, or a hub id ({PUBLISHED})",
+    )
     parser.add_argument("--revision", help="branch, tag or commit of a hub id")
     parser.add_argument("--voice", help="also check that there is this voice")
     parser.add_argument("--voices-dir", type=Path, metavar="DIR", help="folder of your voices")
@@ -51,7 +54,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print every finding as it is made; 0 when the server can start, else 1."""
     missing = 0
-    for finding in examine(args.model, args.revision, args.voice, VoiceStore(args.voices_dir)):
+    for finding in examine(args.model, args.revision, args.voice, args.voices_dir):
         mark = {"ok": "ok     ", "note": "note   ", "missing": "MISSING"}[finding.state]
         print(f"{mark}  {finding.what:<10}  {finding.detail}")
         if finding.mend:
@@ -60,19 +63,19 @@ def run(args: argparse.Namespace) -> int:
     if missing:
         print(f"\nThe server cannot start yet: {missing} missing.")
         return 1
-    print(f"\nThe server can start: {PACKAGE} serve --model {args.model or ECHO}")
+    print(f"\nThe server can start: {PACKAGE} serve --model {args.model}")
     return 0
 
 
 def examine(
-    model: str | None, revision: str | None, voice: str | None, store: VoiceStore
+    model: str, revision: str | None, voice: str | None, voices_dir: Path | None
 ) -> Iterator[Finding]:
     """All findings, in the order in which a person would mend them. Weights are never downloaded."""
     yield _python()
     yield from _packages()
     yield _gpu()
     yield _model(model, revision)
-    yield _voices(store, voice, needed=model not in (None, ECHO))
+    yield _voices(VoiceStore(voices_dir, model), voice, needed=model != ECHO)
 
 
 def _python() -> Finding:
@@ -126,16 +129,14 @@ def _gpu() -> Finding:
     return Finding("gpu", "note", "none; the CPU will be used, which is too slow for the published model")
 
 
-def _model(model: str | None, revision: str | None) -> Finding:
-    if model is None:
-        return Finding("model", "note", "not checked", f"{PACKAGE} doctor --model {PUBLISHED}")
+def _model(model: str, revision: str | None) -> Finding:
     if model == ECHO:
         return Finding("model", "ok", "echo, which says again what it hears and needs no weights")
-    folder = Path(model).expanduser()
     try:
-        if folder.is_dir():
-            return Finding("model", "ok", _checkpoint(folder))
-        if folder.is_absolute() or model.startswith((".", "~")) or model.count("/") != 1:
+        if folder := folder_of(model):
+            toy = f"the toy in the box (the real one: --model {PUBLISHED}), " if model == NANO else ""
+            return Finding("model", "ok", toy + _checkpoint(folder))
+        if Path(model).expanduser().is_absolute() or model.startswith((".", "~")) or model.count("/") != 1:
             raise EngineError(
                 "model_not_found", f"{model}: no such folder, and no hub id (OWNER/NAME) either"
             )
@@ -144,7 +145,11 @@ def _model(model: str | None, revision: str | None) -> Finding:
         mends = {
             "model_gated": f"accept the terms on https://huggingface.co/{model}, then: hf auth login",
             "hub_unreachable": f"on a machine that has a network: hf download {model} --local-dir DIR",
-            "model_incomplete": f"hf download {PUBLISHED} --local-dir {folder}",
+            "model_incomplete": (
+                f"{_INSTALL} --force-reinstall {PACKAGE}"
+                if model == NANO
+                else f"hf download {PUBLISHED} --local-dir {model}"
+            ),
             "revision_not_found": f"leave --revision out, or see https://huggingface.co/{model}/tree/main",
         }
         mend = mends.get(error.code, f"{PACKAGE} serve --model {PUBLISHED}")
@@ -171,7 +176,7 @@ def _checkpoint(folder: Path) -> str:
     if absent := sorted(name for name in files if not (folder / name).is_file()):
         raise EngineError("model_incomplete", f"{folder} lacks {', '.join(absent)}")
     size = sum((folder / name).stat().st_size for name in files)
-    return f"{folder}: {kind}, {size / 2**30:.2f} GiB of weights in {len(files)} file(s)"
+    return f"{folder}: {kind}, {size / 2**20:,.0f} MiB of weights in {len(files)} file(s)"
 
 
 def _on_hub(model: str, revision: str | None) -> str:

@@ -5,13 +5,8 @@ from __future__ import annotations
 import os
 
 from engine.api import Engine, EngineError
+from engine.models import ECHO, WHISPER
 from engine.settings import EngineSettings
-
-ECHO = "echo"
-"""The model name that takes no model at all."""
-
-WHISPER = "whisper:"
-"""Before the name of a Whisper model, which only transcribes."""
 
 ECHO_PACE = "CHROMA_REALTIME_ECHO_PACE"
 """Environment: echo makes sound this many times as fast as it plays; unset is as fast as it can."""

@@ -12,13 +12,14 @@ Weights = Literal["full", "int8"]
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """`model` is `echo`, a folder that holds a Chroma checkpoint, or a hub id such as FlashLabs/Chroma-4B."""
+    """`model` is a name of `engine.models`, a folder that holds a Chroma checkpoint, or a hub id such as
+    FlashLabs/Chroma-4B."""
 
     model: str
     revision: str | None = None
     """Branch, tag or commit of a hub id."""
     voice: str | None = None
-    """Default voice; None takes the first there is."""
+    """Default voice; None takes the first there is for this model."""
     voices_dir: Path | None = None
     """Folder of the user's voices; None is `engine.voices.default_folder()`."""
     device: str = "auto"

@@ -13,13 +13,14 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from engine.models import NANO, PUBLISHED
+
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = Path(sys.executable).with_name("chroma-realtime")
-PUBLISHED = "FlashLabs/Chroma-4B"
 
 
 def choose() -> str:
-    """The published model where a GPU and its files are at hand, else echo, said aloud."""
+    """The published model where a GPU and its files are at hand, else nano, and why."""
     import torch
 
     if not torch.cuda.is_available():
@@ -30,11 +31,11 @@ def choose() -> str:
             return PUBLISHED
         why = f"{PUBLISHED} cannot be had from here"
     print(
-        f"No model: {why}. The demo runs on `echo`, an engine that says again what it hears.\n"
+        f"This is `{NANO}`, the toy model in the box, since {why}.\n"
         f"To hear the real model, on a machine with an NVIDIA GPU: make demo MODEL={PUBLISHED}\n"
         f"What is missing, and what mends it: .venv/bin/chroma-realtime doctor --model {PUBLISHED}\n"
     )
-    return "echo"
+    return NANO
 
 
 def free_port() -> int:
@@ -71,7 +72,9 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default=os.environ.get("CHROMA_MODEL"), help="a folder, a hub id, or echo")
+    parser.add_argument(
+        "--model", default=os.environ.get("CHROMA_MODEL"), help=f"{NANO}, echo, a folder or a hub id"
+    )
     model = parser.parse_args().model or choose()
 
     port = free_port()

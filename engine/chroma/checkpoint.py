@@ -22,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 
 from engine.api import EngineError
 from engine.chroma.shapes import RANDOM
+from engine.models import folder_of
 
 _FILES = ("*.json", "*.jinja", "*.safetensors", "*.txt")
 _SINGLE = "model.safetensors"
@@ -29,19 +30,18 @@ _INDEX = "model.safetensors.index.json"
 
 
 def locate(model: str, revision: str | None = None) -> Path | str:
-    """The folder that holds the checkpoint: `model` itself, or a hub snapshot (with the hub's own
-    progress bars; downloaded once, then read from its cache). A model of random weights lies nowhere.
+    """The folder that holds the checkpoint: the one that `model` names, or a hub snapshot (with the hub's
+    own progress bars; downloaded once, then read from its cache). A model of random weights lies nowhere.
 
     Raises:
         EngineError: `model_not_found`, `model_gated`, `revision_not_found` or `hub_unreachable`, each
             with one line that says what to do.
     """
-    path = Path(model).expanduser()
-    if path.is_dir():
-        return path
+    if folder := folder_of(model):
+        return folder
     if model.startswith(RANDOM):
         return model
-    if path.is_absolute() or model.startswith((".", "~")) or model.count("/") != 1:
+    if Path(model).expanduser().is_absolute() or model.startswith((".", "~")) or model.count("/") != 1:
         raise EngineError(
             "model_not_found", f"{model}: no such folder, and not a hub id of the form OWNER/NAME either"
         )

@@ -44,7 +44,7 @@ class ChromaEngine(Engine):
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
         self.model = settings.model
-        self._voices = VoiceStore(settings.voices_dir)
+        self._voices = VoiceStore(settings.voices_dir, settings.model)
         self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._running: dict[str, frozenset[str]] = {}

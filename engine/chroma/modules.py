@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import torch
 from torch import nn
+from transformers.utils import logging as transformers_logging
 
 from engine.api import EngineError
 from engine.chroma.checkpoint import Checkpoint
@@ -24,17 +27,29 @@ def load_pretrained(
         EngineError: `checkpoint_unreadable` naming tensors that are missing or of another shape.
     """
     tensors = checkpoint.read(prefix, dtype, torch.device("cpu"))
-    module, report = cls.from_pretrained(
-        None,
-        config=config,
-        state_dict=tensors,
-        dtype=dtype,
-        output_loading_info=True,
-        ignore_mismatched_sizes=True,
-    )
+    with _without_progress_bars():
+        module, report = cls.from_pretrained(
+            None,
+            config=config,
+            state_dict=tensors,
+            dtype=dtype,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+        )
     wrong = sorted(report["missing_keys"]) + [str(key) for key in report["mismatched_keys"]]
     _refuse(checkpoint, prefix, wrong)
     return module.to(device).eval().requires_grad_(False)
+
+
+@contextlib.contextmanager
+def _without_progress_bars() -> Iterator[None]:
+    """The tensors are in memory by now, so a bar would tell of nothing that takes long."""
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        # The hub's bars, which this switches too, tell of downloads.
+        transformers_logging.enable_progress_bar()
 
 
 def load_own(module: Module, tensors: dict[str, torch.Tensor], checkpoint: Checkpoint, prefix: str) -> Module:

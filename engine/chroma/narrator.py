@@ -34,6 +34,7 @@ class Narrator:
         self._cached_audio = self._cached_text = 0
         self._tokens = 0
         self._told = 0
+        self._begun = False
         self._frames = 0
         self._held: list[Pair] = []
         self._spoke = False
@@ -60,6 +61,10 @@ class Narrator:
         last = thought.pair.last
         if last:
             text += self._words.rest()
+        if not self._begun:
+            # A word's own space is none before the first word.
+            text = text.lstrip()
+            self._begun = bool(text)
         found = self._calls.add(text)
         if last and not self._calls.over:
             found += self._calls.rest()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.api import EngineError
+from engine.models import NANO
 from engine.voices.store import CONSENT_NOT_STATED, VoiceStore
 
 
@@ -27,7 +28,8 @@ def add_parser(subparsers: Any) -> None:
     add.add_argument("--consent", default="", help="who agreed to the use of this voice, and when")
     add.set_defaults(func=_guarded(_add))
 
-    show = commands.add_parser("list", help="the voices there are")
+    show = commands.add_parser("list", help="the voices there are, the default one first")
+    show.add_argument("--model", help=f"the model that is to speak, which may bring voices (default: {NANO})")
     show.set_defaults(func=_guarded(_list))
 
     remove = commands.add_parser("remove", help="delete a voice that you added")
@@ -35,6 +37,7 @@ def add_parser(subparsers: Any) -> None:
     remove.set_defaults(func=_guarded(_remove))
 
     for command in (add, show, remove):
+        command.set_defaults(model=NANO)
         command.add_argument("--voices-dir", type=Path, metavar="DIR", help="folder of your voices")
 
 
@@ -43,7 +46,7 @@ def _guarded(command: Any) -> Any:
 
     def run(args: argparse.Namespace) -> int:
         try:
-            command(VoiceStore(args.voices_dir), args)
+            command(VoiceStore(args.voices_dir, args.model), args)
         except EngineError as error:
             print(f"error: {error.message} [{error.code}]", file=sys.stderr)
             return 1

@@ -1,4 +1,8 @@
-"""The voices on disk: a folder a voice, holding `sample.wav`, `transcript.txt` and `consent.txt`."""
+"""The voices on disk: a folder a voice, holding `sample.wav`, `transcript.txt` and `consent.txt`.
+
+A checkpoint may bring such folders of its own under `voices/`, and name the first of them in
+`voices/default.txt`; any other model has the builtin ones.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ import numpy as np
 import soundfile
 
 from engine.api import SAMPLE_RATE, EngineError, Voice
+from engine.models import folder_of
 from engine.voices import sample as samples
 
 log = logging.getLogger(__name__)
@@ -67,19 +72,31 @@ StoredVoices = list[StoredVoice]
 
 
 class VoiceStore:
-    """The user's voices in one folder, and the ones that ship with the package."""
+    """The user's voices in one folder, and the ones that ship: with `model`, or else with the package.
 
-    def __init__(self, folder: Path | None = None) -> None:
+    `model` is what `EngineSettings.model` says; None is a model that brings no voices.
+    """
+
+    def __init__(self, folder: Path | None = None, model: str | None = None) -> None:
         self.folder = folder if folder is not None else default_folder()
+        checkpoint = folder_of(model) if model is not None else None
+        self._brought = checkpoint / "voices" if checkpoint and (checkpoint / "voices").is_dir() else None
 
     def list(self) -> StoredVoices:
-        """Every voice that can be used, the user's before the builtin ones, each group by name, except
-        that the user's `default` is first of all. A folder that holds no usable voice is skipped with a
-        warning, and a builtin voice gives way to a user's of the same name."""
+        """Every voice that can be used: those of a checkpoint, its default first, the user's, and where
+        the checkpoint brings none the builtin ones; each group by name, except that the user's `default`
+        is first of all. A folder that holds no usable voice is skipped with a warning, and a voice that
+        ships gives way to a user's of the same name."""
         own = _read_all(self.folder, builtin=False)
-        own.sort(key=lambda voice: (voice.name != DEFAULT, voice.name))
         taken = {voice.name for voice in own}
-        return own + [voice for voice in _read_all(BUILTIN, builtin=True) if voice.name not in taken]
+        shipped = [v for v in _read_all(self._brought or BUILTIN, builtin=True) if v.name not in taken]
+        if self._brought is None:
+            voices = own + shipped
+        else:
+            # A model speaks best in the voices that it brings; the builtin one is only better than none.
+            first = _text(self._brought / "default.txt")
+            voices = sorted(shipped, key=lambda voice: voice.name != first) + own
+        return sorted(voices, key=lambda voice: voice.builtin or voice.name != DEFAULT)
 
     def ordered(self, first: str | None) -> StoredVoices:
         """`list`, with the voice named `first` brought to the front.

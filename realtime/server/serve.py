@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from engine import EngineError, EngineSettings
+from engine.models import ECHO, NANO, PUBLISHED, WHISPER
 from realtime.server.settings import ServerSettings
 
 
@@ -16,7 +17,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     engine, server = EngineSettings(model=""), ServerSettings()
     parser = commands.add_parser("serve", help="serve a model to OpenAI Realtime clients")
     parser.add_argument(
-        "--model", default="echo", help="hub id (FlashLabs/Chroma-4B), checkpoint folder, or echo (default)"
+        "--model", help=f"{NANO} (default), hub id ({PUBLISHED}), checkpoint folder, or {ECHO}"
     )
     parser.add_argument(
         "--random-weights", metavar="SHAPE", help="measure speed without weights: chroma-4b, chroma-mid"
@@ -94,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
         _check(options)
         engine = create(
             EngineSettings(
-                model=f"random:{options.random_weights}" if options.random_weights else options.model,
+                model=f"random:{options.random_weights}" if options.random_weights else options.model or NANO,
                 revision=options.revision,
                 voice=options.voice,
                 voices_dir=options.voices_dir,
@@ -115,7 +116,14 @@ def run(options: argparse.Namespace) -> int:
             transcriber = create(
                 EngineSettings(model=options.transcriber, device=options.device, dtype=options.dtype)
             )
-        return Serving(engine, server_settings, transcriber).run()
+        serving = Serving(engine, server_settings, transcriber)
+        if options.model is None:
+            print(
+                f"No --model is given: this is {NANO}, the toy that comes in the box."
+                f" The real one, for an NVIDIA GPU: --model {PUBLISHED}",
+                file=sys.stderr,
+            )
+        return serving.run()
     except EngineError as error:
         print(f"chroma-realtime: {error.message}", file=sys.stderr)
         return 1
@@ -125,8 +133,8 @@ def _check(options: argparse.Namespace) -> None:
     """Raises EngineError for a setting that cannot be."""
     wrong = [
         (
-            bool(options.transcriber) and not options.transcriber.startswith("whisper:"),
-            "--transcriber has to be whisper: and a hub id or folder, such as whisper:openai/whisper-base",
+            bool(options.transcriber) and not options.transcriber.startswith(WHISPER),
+            f"--transcriber has to be {WHISPER} and a hub id or folder, such as whisper:openai/whisper-base",
         ),
         (options.slots < 1, "--slots must be at least 1"),
         (options.context is not None and options.context < 256, "--context must be at least 256"),

@@ -36,9 +36,11 @@ def test_add_list_remove(command, recording):
     assert "no consent" not in out
 
     _, out, _ = command("voice", "list")
-    first, second, _ = out.splitlines()
-    assert first.split() == ["ann", "5.0", "s", "consent:", "Ann,", "2026"]
-    assert second.split()[0] == "espeak"
+    *shipped, last, _ = out.splitlines()
+    assert last.split() == ["ann", "5.0", "s", "consent:", "Ann,", "2026"]
+    assert [line.split()[0] for line in shipped] == ["river", "ember", "slate"]
+    _, out, _ = command("voice", "list", "--model", "echo")
+    assert [line.split()[0] for line in out.splitlines()[:2]] == ["ann", "espeak"]
 
     assert command("voice", "remove", "ann")[:2] == (0, "removed voice ann\n")
     assert "ann" not in command("voice", "list")[1]
@@ -71,10 +73,12 @@ def test_doctor_is_content_with_echo(command):
     assert "The server can start: chroma-realtime serve --model echo" in out
 
 
-def test_doctor_needs_no_model(command):
+def test_doctor_looks_at_nano_where_no_model_is_named(command):
     code, out, _ = command("doctor")
     assert code == 0
-    assert "not checked" in out
+    assert "the toy in the box (the real one: --model FlashLabs/Chroma-4B)" in out
+    assert "river, ember, slate" in out
+    assert "The server can start: chroma-realtime serve --model nano" in out
 
 
 def checkpoint(folder, *files: str):
@@ -88,7 +92,7 @@ def checkpoint(folder, *files: str):
 def test_doctor_reads_a_checkpoints_folder(command, tmp_path):
     code, out, _ = command("doctor", "--model", str(checkpoint(tmp_path / "model", "model.safetensors")))
     assert code == 0
-    assert "chroma, 0.00 GiB of weights in 1 file(s)" in out
+    assert "chroma, 0 MiB of weights in 1 file(s)" in out
 
 
 def test_doctor_sees_that_a_shard_is_missing(command, tmp_path):

@@ -34,7 +34,7 @@ class VoiceRoutes:
 
     def __init__(self, gateway: Gateway) -> None:
         self._settings = gateway.settings
-        self._store = VoiceStore(gateway.settings.voices_dir)
+        self._store = VoiceStore(gateway.settings.voices_dir, gateway.engine.model)
 
     async def list(self, _: HttpRequest) -> Response:
         """`GET /v1/audio/voices`."""

@@ -1,4 +1,4 @@
-"""Makes every recording of this folder, the demo's question and the builtin voice, with espeak-ng.
+"""Makes every recording of this folder, the demo's question, and the voices in the box, with espeak-ng.
 
     sudo apt-get install espeak-ng
     python tests/data/speech/make.py
@@ -17,6 +17,15 @@ import soxr
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 RATE = 24_000
+
+ENGINE = ROOT / "engine"
+VOICES = {
+    "voices/builtin/espeak": ("en-us", 160, 50),
+    "nano/voices/river": ("en-us", 150, 38),
+    "nano/voices/ember": ("en-us+f3", 150, 55),
+    "nano/voices/slate": ("en", 150, 15),
+}
+"""espeak-ng's voice, speed and pitch for each voice that ships; what it says is its transcript."""
 
 
 def speak(voice: str, speed: int, pitch: int, text: str) -> np.ndarray:
@@ -51,15 +60,17 @@ def main() -> None:
         40,
         "I was walking along the river this morning, and the water was so high that the path had gone. Why?",
     )
+    sum_ = speak("en-us", 150, 45, "What is two plus three?")
     save(HERE / "question.wav", question)
     save(HERE / "question2.wav", second)
     save(HERE / "long.wav", long)
     save(HERE / "two_turns.wav", silence(0.3), question, silence(0.9), second, silence(0.9))
-    save(ROOT / "examples" / "question.wav", silence(0.2), question)
+    save(HERE / "sum.wav", sum_)
+    save(ROOT / "examples" / "question.wav", silence(0.2), sum_)
 
-    builtin = ROOT / "engine" / "voices" / "builtin" / "espeak"
-    transcript = (builtin / "transcript.txt").read_text(encoding="utf-8").strip()
-    save(builtin / "sample.wav", speak("en-us", 160, 50, transcript))
+    for folder, voice in VOICES.items():
+        transcript = (ENGINE / folder / "transcript.txt").read_text(encoding="utf-8").strip()
+        save(ENGINE / folder / "sample.wav", speak(*voice, transcript))
 
 
 if __name__ == "__main__":
