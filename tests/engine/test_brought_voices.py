@@ -34,7 +34,7 @@ def names(store):
 
 def test_nano_brings_three_voices_and_speaks_as_river(tmp_path):
     voices = VoiceStore(tmp_path, NANO).list()
-    assert [voice.name for voice in voices] == ["river", "ember", "slate"]
+    assert [voice.name for voice in voices] == ["river", "ember", "wren"]
     for voice in voices:
         assert voice.builtin
         assert 3 <= voice.seconds <= 5

@@ -38,7 +38,7 @@ def test_add_list_remove(command, recording):
     _, out, _ = command("voice", "list")
     *shipped, last, _ = out.splitlines()
     assert last.split() == ["ann", "5.0", "s", "consent:", "Ann,", "2026"]
-    assert [line.split()[0] for line in shipped] == ["river", "ember", "slate"]
+    assert [line.split()[0] for line in shipped] == ["river", "ember", "wren"]
     _, out, _ = command("voice", "list", "--model", "echo")
     assert [line.split()[0] for line in out.splitlines()[:2]] == ["ann", "espeak"]
 
@@ -77,7 +77,7 @@ def test_doctor_looks_at_nano_where_no_model_is_named(command):
     code, out, _ = command("doctor")
     assert code == 0
     assert "the toy in the box (the real one: --model FlashLabs/Chroma-4B)" in out
-    assert "river, ember, slate" in out
+    assert "river, ember, wren" in out
     assert "The server can start: chroma-realtime serve --model nano" in out
 
 

@@ -23,7 +23,7 @@ from engine.process import ProcessEngine
 from engine.whisper import WhisperEngine
 
 SPECIAL = [
-    "<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|de|>", "<|translate|>", "<|transcribe|>",
+    "<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|de|>", "<|tranwren|>", "<|transcribe|>",
     "<|startoflm|>", "<|startofprev|>", "<|nocaptions|>", "<|notimestamps|>",
 ]  # fmt: skip
 
@@ -51,7 +51,7 @@ def folder(tmp_path_factory):
     published = {
         "is_multilingual": True,
         "lang_to_id": {"<|en|>": number("<|en|>"), "<|de|>": number("<|de|>")},
-        "task_to_id": {"transcribe": number("<|transcribe|>"), "translate": number("<|translate|>")},
+        "task_to_id": {"transcribe": number("<|transcribe|>"), "tranwren": number("<|tranwren|>")},
         "no_timestamps_token_id": number("<|notimestamps|>"),
         "prev_sot_token_id": number("<|startofprev|>"),
         "max_length": 60,

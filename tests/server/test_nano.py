@@ -40,7 +40,7 @@ def assert_spoken(events):
 
 def test_nano_and_its_voices_are_what_is_offered(server):
     assert [model["id"] for model in fetch(server, "/v1/models")] == ["nano"]
-    assert [voice["id"] for voice in fetch(server, "/v1/audio/voices")] == ["river", "ember", "slate"]
+    assert [voice["id"] for voice in fetch(server, "/v1/audio/voices")] == ["river", "ember", "wren"]
 
 
 def test_a_text_turn(server):
@@ -61,7 +61,7 @@ def test_a_spoken_turn_in_another_voice(server):
             session = {
                 "type": "realtime",
                 "max_output_tokens": TOKENS,
-                "audio": {"output": {"voice": "slate"}},
+                "audio": {"output": {"voice": "wren"}},
             }
             await caller.do.session.update(session=session)
             await caller.until("session.updated")

@@ -64,7 +64,7 @@ def test_a_typed_question(server, question, answer):
     asyncio.run(talk())
 
 
-@pytest.mark.parametrize("voice", ["river", "ember", "slate"])
+@pytest.mark.parametrize("voice", ["river", "ember", "wren"])
 def test_a_spoken_question_in_each_voice(server, voice):
     async def talk():
         async with connect(server) as caller:
