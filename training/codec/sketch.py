@@ -90,7 +90,8 @@ def write_frames(folder: Path, name: str, sounds: Sounds, *, seed: int = 45) -> 
             columns["pulses"].append(pulses[0].numpy())
             columns["voiced"].append(voiced[0].numpy())
             columns["codes"].append(codes.short().numpy())
-    np.savez(path, **{key: np.concatenate(arrays) for key, arrays in columns.items()})
+    mel, pulses, voiced, codes = (np.concatenate(arrays) for arrays in columns.values())
+    np.savez(path, mel=mel, pulses=pulses, voiced=voiced, codes=codes)
     return path
 
 
