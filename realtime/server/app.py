@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from realtime.protocol.errors import ProtocolError
+from realtime.server.gate import Gate
 from realtime.server.gateway import Gateway
 from realtime.server.guard import Guard
 from realtime.server.rest.answering import ClientGone
@@ -109,6 +111,24 @@ def create_app(gateway: Gateway) -> Starlette:
     return Starlette(
         routes=routes,
         lifespan=gateway.lifespan,
-        middleware=[Middleware(Guard, access=gateway.access)],
+        middleware=[
+            Middleware(Gate, settings=gateway.settings, keys=gateway.access.guarded),
+            *_shared_with(gateway.settings.origins),
+            Middleware(Guard, access=gateway.access),
+        ],
         exception_handlers={ProtocolError: answer_error, ClientGone: answer_error},
     )
+
+
+def _shared_with(origins: tuple[str, ...]) -> list[Middleware]:
+    """What lets a browser show our answers to the pages of other sites."""
+    if not origins:
+        return []
+    shared = Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["Location"],
+    )
+    return [shared]

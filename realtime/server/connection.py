@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from engine import Engine, Finished, Request
+from realtime.server.limits import Bucket
 from realtime.server.services import Services
 from realtime.server.transport import GoneError, Player, Transport
 from realtime.server.wire import encode, encode_audio
@@ -33,6 +36,8 @@ log = logging.getLogger(__name__)
 
 _CLOSE_GRACE_S = 5.0
 _EAR_PAUSE_S = 0.02
+_FAIR = 16
+"""Events of one session that may be taken before others have their turn."""
 
 
 class Connection:
@@ -99,11 +104,21 @@ class Connection:
             task.cancel()
 
     async def _receive(self) -> None:
-        while True:
+        pace = Bucket(
+            int(2 * self._settings.max_events_per_s) or 1, time.monotonic, self._settings.max_events_per_s
+        )
+        for number in itertools.count(1):
             try:
                 frame = await self._transport.receive()
             except GoneError:
                 return
+            pace.take(1)
+            # Not reading makes a client that floods wait, and nobody else.
+            if (wait := pace.seconds_until(0)) > 0:
+                await asyncio.sleep(wait)
+            elif number % _FAIR == 0:
+                # What came in one piece is received without a pause.
+                await asyncio.sleep(0)
             if isinstance(frame, str):
                 self._perform(self._session.receive(frame))
             else:

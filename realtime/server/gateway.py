@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,12 +20,16 @@ from realtime.protocol.errors import ProtocolError
 from realtime.server.access import Access, Caller
 from realtime.server.client_secrets import ClientSecrets, signing_secret
 from realtime.server.keys import Keyring
+from realtime.server.limit_settings import Limits
 from realtime.server.readiness import Readiness
 from realtime.server.services import Services
 from realtime.server.settings import ServerSettings
 from realtime.session.config import SessionConfig
 
 log = logging.getLogger(__name__)
+
+
+_SESSION_LIMITS = tuple({one.name for one in fields(Limits)} & {one.name for one in fields(SessionConfig)})
 
 
 def _nothing(*_: str) -> None:
@@ -159,6 +164,6 @@ class Gateway:
             transcriber=self.transcriber_name,
             meter=caller.meter if caller else None,
             server_plays=server_plays,
-            max_session_s=self.settings.max_session_s,
             early_answers=self.settings.early_answers,
+            **{name: getattr(self.settings, name) for name in _SESSION_LIMITS},
         )
