@@ -45,6 +45,8 @@ class Pages:
     async def ready(self, _: Request) -> Response:
         """`GET /ready`: the engine has spoken, and sessions are taken."""
         gateway = self._gateway
+        if gateway.draining.stopping:
+            return JSONResponse({"status": "stopping", "message": "The server is being stopped."}, 503)
         if gateway.ready:
             return JSONResponse(
                 {
@@ -112,7 +114,7 @@ def create_app(gateway: Gateway) -> Starlette:
         routes=routes,
         lifespan=gateway.lifespan,
         middleware=[
-            Middleware(Gate, settings=gateway.settings, keys=gateway.access.guarded),
+            Middleware(Gate, gateway=gateway),
             *_shared_with(gateway.settings.origins),
             Middleware(Guard, access=gateway.access),
         ],

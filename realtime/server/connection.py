@@ -57,6 +57,7 @@ class Connection:
         self._unsent_bytes = 0
         self._to_send = asyncio.Event()
         self._closing = False
+        self._leaving = False
         self._closed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._transcribed: set[str] = set()
@@ -70,6 +71,10 @@ class Connection:
 
     async def run(self) -> None:
         """Serve until either side closes."""
+        with self._services.draining.guest(self):
+            await self._run()
+
+    async def _run(self) -> None:
         self._perform(self._session.open())
         # The sender ends with a close of ours, the receiver with one of the client's.
         works = (self._send(), self._receive(), self._tick(), self._abandon())
@@ -152,6 +157,19 @@ class Connection:
         while True:
             await asyncio.sleep(self._settings.tick_s)
             self._perform(self._session.tick())
+            # What is played ends without an event.
+            self._leave_if_done()
+
+    def leave_when_done(self) -> None:
+        self._leaving = True
+        self._leave_if_done()
+
+    def leave_now(self) -> None:
+        self.take(self._session.stop())
+
+    def _leave_if_done(self) -> None:
+        if self._leaving and not self._session.busy:
+            self.leave_now()
 
     def take(self, effects: Iterable[Effect]) -> None:
         """Carry out what the session said to something that did not come by the transport."""
@@ -169,6 +187,7 @@ class Connection:
             self._perform(self._session.engine(request.id, failed))
         finally:
             self._transcribed.discard(request.id)
+            self._leave_if_done()
 
     def _heard(self, epoch: int, probabilities: list[float]) -> None:
         if not self._closing:

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from realtime.protocol.errors import ProtocolError
+from realtime.server.gateway import Gateway
 from realtime.server.limits import Bucket
 from realtime.server.origins import Origins
 from realtime.server.rest.errors import error_response
@@ -57,12 +58,12 @@ class Handshakes:
 class Gate:
     """Lets requests and handshakes through, or refuses them with one small response."""
 
-    def __init__(self, app: ASGIApp, settings: ServerSettings, *, keys: bool) -> None:
+    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
         self._app = app
-        self._settings = settings
-        self._origins = Origins(settings, keys=keys)
-        self._handshakes = Handshakes(settings)
-        self._requests = 0
+        self._settings = gateway.settings
+        self._draining = gateway.draining
+        self._origins = Origins(gateway.settings, keys=gateway.access.guarded)
+        self._handshakes = Handshakes(gateway.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket") or not scope["path"].startswith(_GATED):
@@ -89,17 +90,14 @@ class Gate:
                 message = "Sessions begin faster than this server takes them. Try again in a second."
                 return ProtocolError("too_many_handshakes", message, kind="rate_limit_error")
             return None
-        if self._requests >= self._settings.max_requests:
-            message = f"The server answers {self._requests} requests, its limit. Try again later."
+        if self._draining.requests >= self._settings.max_requests:
+            message = f"The server answers {self._draining.requests} requests, its limit. Try again later."
             return ProtocolError("too_many_requests", message, kind="server_error")
         return None
 
     async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._requests += 1
-        try:
+        with self._draining.request():
             await self._app(scope, self._timed(receive), send)
-        finally:
-            self._requests -= 1
 
     def _timed(self, receive: Receive) -> Receive:
         """Whoever sends a byte a second does not keep a place."""

@@ -19,6 +19,7 @@ from realtime.audio.vad import VadWorker
 from realtime.protocol.errors import ProtocolError
 from realtime.server.access import Access, Caller
 from realtime.server.client_secrets import ClientSecrets, signing_secret
+from realtime.server.draining import Draining
 from realtime.server.keys import Keyring
 from realtime.server.limit_settings import Limits
 from realtime.server.readiness import Readiness
@@ -68,6 +69,7 @@ class Gateway:
         self.access = access or Access(Keyring(), ClientSecrets(signing_secret(None, None)))
         self.started = int(time.time())
         self.sessions = 0
+        self.draining = Draining()
         self._transcriber = transcriber
         self._readiness = Readiness(engine, transcriber)
         self._on_ready, self._on_failure = on_ready, on_failure
@@ -107,7 +109,9 @@ class Gateway:
         """Open and close everything that lives as long as the server."""
         vad = VadWorker()
         judging = ThreadPoolExecutor(1, thread_name_prefix="end-of-turn")
-        self._services = Services(self.engine, vad, self.settings, self._transcriber, _turn_model(), judging)
+        self._services = Services(
+            self.engine, vad, self.settings, self._transcriber, _turn_model(), judging, self.draining
+        )
         self._readiness.start(self._on_ready, self._on_failure)
         try:
             yield
@@ -117,7 +121,10 @@ class Gateway:
             judging.shutdown(wait=False, cancel_futures=True)
 
     def check_ready(self) -> None:
-        """Raises ProtocolError `engine_not_ready`."""
+        """Raises ProtocolError `server_stopping`, `engine_not_ready`."""
+        if self.draining.stopping:
+            message = "The server is being stopped; try another, or again in a moment."
+            raise ProtocolError("server_stopping", message, kind="server_error")
         if not self.ready:
             message = self.failure or "The model is still loading; try again in a moment."
             raise ProtocolError("engine_not_ready", message, kind="server_error")

@@ -19,7 +19,7 @@ def _limit(default: Number, error: str, what: str) -> Number:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is taken. Times in seconds; where it says so, 0 is no limit."""
+    """How much is taken. Times in seconds."""
 
     max_sessions: int = _limit(256, "`session_limit_reached`, close 1013", "sessions at once")
     max_handshakes_per_s: float = _limit(
@@ -68,9 +68,12 @@ class Limits:
     stalled_s: float = _limit(60.0, "the connection is dropped", "while a client's network takes nothing")
     ping_s: float = _limit(20.0, "close 1011", "between two pings, and until each is answered")
     max_voices: int = _limit(200, "HTTP 400 `voice_store_full`", "voices that clients may add")
+    drain_s: float = _limit(
+        20.0, "`server_stopping`, close 1001", "for running answers to end, once the server is told to stop"
+    )
 
 
-NO_LIMIT_AT_0 = ("max_idle_s",)
+MAY_BE_0 = ("max_idle_s", "drain_s")
 
 
 def option(name: str) -> str:
@@ -82,7 +85,7 @@ def wrong(limits: Limits) -> str | None:
     """Why these limits cannot be; None where they can."""
     for one in fields(Limits):
         value = getattr(limits, one.name)
-        if value < 0 or (value == 0 and one.name not in NO_LIMIT_AT_0):
-            least = "0 or more" if one.name in NO_LIMIT_AT_0 else "more than 0"
+        if value < 0 or (value == 0 and one.name not in MAY_BE_0):
+            least = "0 or more" if one.name in MAY_BE_0 else "more than 0"
             return f"{option(one.name)} must be {least}"
     return None

@@ -17,6 +17,7 @@ from realtime.server.access import Access
 from realtime.server.app import create_app
 from realtime.server.client_secrets import SECRET_ENVIRONMENT, ClientSecrets, signing_secret
 from realtime.server.gateway import Gateway
+from realtime.server.graceful import GracefulServer
 from realtime.server.keys import KEYS_ENVIRONMENT, read_keys
 from realtime.server.origins import LOOPBACK
 from realtime.server.punctual import PunctualProtocol
@@ -71,7 +72,8 @@ class Serving:
         )
         self._model = gateway.model
         self._socket = _listen(settings)
-        self._server = uvicorn.Server(server_config(create_app(gateway), settings))
+        config = server_config(create_app(gateway), settings)
+        self._server = GracefulServer(config, gateway.draining, settings.drain_s)
 
     @property
     def address(self) -> str:
@@ -93,7 +95,7 @@ class Serving:
         return 1 if self._failure else 0
 
     def stop(self) -> None:
-        """End `run`, from any thread: sessions are closed with 1012, then the engine is."""
+        """End `run`, from any thread: answers end, sessions are closed with 1001, then the engine is."""
         self._server.should_exit = True
 
     def _tell_ready(self) -> None:

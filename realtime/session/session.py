@@ -193,6 +193,11 @@ class Session:
         heard = self._config.server_plays and self._responses.answering(self._clock())
         return self._responses.running or heard
 
+    def stop(self) -> list[Effect]:
+        """The server is being stopped: the session is over, and the client may begin another elsewhere."""
+        message = "The server is being stopped; connect again."
+        return [] if self._closed else self._end("server_stopping", message, "server_error")
+
     def close(self) -> list[Effect]:
         """The connection is gone: nothing more is sent, nothing of this session is kept anywhere."""
         if self._closed:
@@ -208,9 +213,9 @@ class Session:
             sounds += (self._listening.open_audio_id,)
         return [*effects, Forget(sounds)] if sounds else effects
 
-    def _end(self, code: str, message: str) -> list[Effect]:
+    def _end(self, code: str, message: str, kind: str = "invalid_request_error") -> list[Effect]:
         """The server ends the session, and says why."""
-        error = self._error(ProtocolError(code, message))
+        error = self._error(ProtocolError(code, message, kind=kind))
         return [*self._responses.end_all(tell=True), error, *self.close(), Close(1001, message)]
 
     # Client events.

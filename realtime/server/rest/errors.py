@@ -27,6 +27,7 @@ _STATUS = {
     "engine_died": 503,
     "engine_full": 503,
     "engine_closed": 503,
+    "server_stopping": 503,
     "too_many_requests": 503,
 }
 
