@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
+
+_GOODBYE_S = 5.0
 
 
 class Guest(Protocol):
@@ -54,13 +56,15 @@ class Draining:
         self.stopping = True
         for guest in tuple(self._guests):
             guest.leave_when_done()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._until_empty()
+        await self._until(lambda: not self._guests and not self.requests, seconds)
         for guest in tuple(self._guests):
             guest.leave_now()
+        # What is told them has to be sent too.
+        await self._until(lambda: not self._guests, _GOODBYE_S)
 
-    async def _until_empty(self) -> None:
-        while self._guests or self.requests:
-            self._left.clear()
-            await self._left.wait()
+    async def _until(self, empty: Callable[[], bool], seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not empty():
+                    self._left.clear()
+                    await self._left.wait()
