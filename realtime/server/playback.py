@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-RATE = 24_000
+from realtime.audio.recording import RATE
+
 _BYTES_PER_S = RATE * 2
 
 
