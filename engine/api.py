@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from engine.stats import EngineStats
+
 SAMPLE_RATE = 24_000
 """Samples a second of all sound that crosses the wall, in both directions."""
 
@@ -290,3 +292,7 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     async def voices(self) -> list[Voice]:
         """The voices that requests may name, the default one first."""
+
+    async def stats(self) -> EngineStats:
+        """What it is busy with just now. Raises EngineError where it cannot say."""
+        return EngineStats()

@@ -24,8 +24,10 @@ from engine.api import (
 )
 from engine.child import Child
 from engine.settings import EngineSettings
+from engine.stats import EngineStats
 from engine.wire import (
     Answered,
+    AskStats,
     AskTurn,
     AskVoices,
     Cancel,
@@ -33,6 +35,7 @@ from engine.wire import (
     Listen,
     Refused,
     Respond,
+    Stats,
     TurnOver,
     Voices,
 )
@@ -67,6 +70,7 @@ class ProcessEngine(Engine):
         # Only the answer's generator holds the answer, so one that nobody reads any more leaves by itself.
         self._answers: weakref.WeakValueDictionary[int, _Answer] = weakref.WeakValueDictionary()
         self._calls: dict[int, asyncio.Future[Any]] = {}
+        self._starts = 0
 
     @property
     def pid(self) -> int | None:
@@ -133,7 +137,11 @@ class ProcessEngine(Engine):
         """Raises EngineError as `voices` does, or the child's own."""
         return await self._call(lambda call: AskTurn(call, audio))
 
-    async def _call(self, message: Callable[[int], AskVoices | AskTurn]) -> Any:
+    async def stats(self) -> EngineStats:
+        """Raises EngineError as `voices` does."""
+        return replace(await self._call(AskStats), starts=self._starts)
+
+    async def _call(self, message: Callable[[int], AskVoices | AskTurn | AskStats]) -> Any:
         if self._child is None:
             raise self._why_down
         call = next(self._keys)
@@ -189,6 +197,7 @@ class ProcessEngine(Engine):
 
     def _adopt(self, child: Child) -> None:
         self._child = child
+        self._starts += 1
         self._held, self._arriving = set(), {}
         self.model = child.model
         self._up.set()
@@ -248,7 +257,7 @@ class ProcessEngine(Engine):
                             del self._answers[key]
                     elif not isinstance(event, Finished):
                         child.send(Cancel(key))
-                case Voices(call, result) | TurnOver(call, result):
+                case Voices(call, result) | TurnOver(call, result) | Stats(call, result):
                     if (reply := self._calls.get(call)) is not None and not reply.done():
                         reply.set_result(result)
                 case Refused(code, text, call) if call is not None:

@@ -13,12 +13,13 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from engine.api import FRAME_SAMPLES, SAMPLE_RATE, EngineError
 from engine.chroma.reasoner import Reasoner, Thought
 from engine.chroma.speaker import Frames, Speaker, Speech
 from engine.runtime.job import Job, Listener, Reason
+from engine.stats import EngineStats
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,15 @@ class _Answer:
     def spent(self) -> bool:
         limit = self.job.max_tokens
         return limit is not None and self.tokens + self.frames >= limit
+
+
+@dataclass(slots=True)
+class Counts:
+    """Since the loop began: frames of sound, tokens of all prompts, and those of them read before."""
+
+    frames: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +111,7 @@ class FrameLoop:
         """Answers at once; see `engine.runtime.admission`."""
         self._answers: dict[str, _Answer] = {}
         self._under_way: _UnderWay | None = None
+        self.counts = Counts()
 
     @property
     def busy(self) -> bool:
@@ -111,6 +122,17 @@ class FrameLoop:
     def roomy(self) -> bool:
         """With one more answer, at most half of what it can do at once is taken."""
         return 2 * (len(self._answers) + len(self._waiting) + 1) <= self.capacity
+
+    def stats(self) -> EngineStats:
+        """What it is busy with; see `EngineStats`."""
+        return EngineStats(
+            slots=self.capacity,
+            speaking=self._speaking,
+            writing=len(self._answers) - self._speaking,
+            waiting=len(self._waiting),
+            pairs=sum(len(answer.speech.pairs) for answer in self._answers.values() if answer.speech),
+            **asdict(self.counts),
+        )
 
     def submit(self, job: Job, listener: Listener) -> None:
         """Queue an answer; it starts as soon as there are fewer than `capacity`, or fails, `engine_full`."""
@@ -169,7 +191,10 @@ class FrameLoop:
         answer = _Answer(job, listener, slot, None)
         self._answers[job.id] = answer
         try:
-            listener.begun(self._reasoner.start(job.id, job.prompt))
+            kept = self._reasoner.start(job.id, job.prompt)
+            self.counts.prompt_tokens += len(job.prompt.ids)
+            self.counts.cached_tokens += kept
+            listener.begun(kept)
             if job.voice is not None:
                 answer.speech = self._speaker.begin(slot, job.voice, job.sampling)
         except EngineError as error:
@@ -276,6 +301,7 @@ class FrameLoop:
             if answer.heard_from is None:
                 answer.heard_from = self._clock()
             answer.frames += 1
+            self.counts.frames += 1
             answer.listener.spoken(spoken)
             if answer.spent or answer.frames >= answer.job.max_frames:
                 self._end(answer, "length")

@@ -13,6 +13,7 @@ from realtime.protocol.errors import ProtocolError
 from realtime.server.gate import Gate
 from realtime.server.gateway import Gateway
 from realtime.server.guard import Guard
+from realtime.server.observe.requests import CountRequests
 from realtime.server.rest.answering import ClientGone
 from realtime.server.rest.chat import ChatRoutes
 from realtime.server.rest.errors import answer_error
@@ -61,6 +62,12 @@ class Pages:
         status = {"status": "failed" if failure else "loading", "message": failure or "The model is loading."}
         return JSONResponse(status, 503)
 
+    async def metrics(self, request: Request) -> Response:
+        """`GET /metrics`, for Prometheus."""
+        gateway = self._gateway
+        text, kind = await gateway.metrics.render(gateway.engine, request.headers.get("accept", ""))
+        return Response(text, headers={"Content-Type": kind})
+
     async def models(self, request: Request) -> Response:
         """`GET /v1/models` and `GET /v1/models/{id}`, in OpenAI's form."""
         name = self._gateway.model
@@ -87,6 +94,7 @@ def create_app(gateway: Gateway) -> Starlette:
         Route("/", pages.index),
         Route("/health", pages.health),
         Route("/ready", pages.ready),
+        Route("/metrics", pages.metrics),
         Route("/v1/models", pages.models),
         Route("/v1/models/{model:path}", pages.models),
         Route("/v1/chat/completions", ChatRoutes(gateway).create, methods=["POST"]),
@@ -110,16 +118,19 @@ def create_app(gateway: Gateway) -> Starlette:
                 methods=["POST"],
             ),
         ]
-    return Starlette(
+    app = Starlette(
         routes=routes,
         lifespan=gateway.lifespan,
         middleware=[
+            Middleware(CountRequests, metrics=gateway.metrics),
             Middleware(Gate, gateway=gateway),
             *_shared_with(gateway.settings.origins),
-            Middleware(Guard, access=gateway.access),
+            Middleware(Guard, access=gateway.access, metrics=gateway.metrics),
         ],
         exception_handlers={ProtocolError: answer_error, ClientGone: answer_error},
     )
+    app.state.metrics = gateway.metrics
+    return app
 
 
 def _shared_with(origins: tuple[str, ...]) -> list[Middleware]:

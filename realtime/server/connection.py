@@ -13,6 +13,7 @@ from typing import Any
 
 from engine import Engine, Finished, Request
 from realtime.server.limits import Bucket
+from realtime.server.observe.watch import FirstSound, Watch
 from realtime.server.services import Services
 from realtime.server.transport import GoneError, Player, Transport
 from realtime.server.wire import encode, encode_audio
@@ -53,7 +54,7 @@ class Connection:
         self._engine = services.engine
         self._settings = services.settings
         self._player = player
-        self._unsent: deque[str | Close] = deque()
+        self._unsent: deque[str | Close | FirstSound] = deque()
         self._unsent_bytes = 0
         self._to_send = asyncio.Event()
         self._closing = False
@@ -68,6 +69,7 @@ class Connection:
             lambda message: _call(loop, lambda: self._deaf(message)),
         )
         self._hears = True
+        self._watch = Watch(session, services.metrics)
 
     async def run(self) -> None:
         """Serve until either side closes."""
@@ -128,6 +130,7 @@ class Connection:
                 self._perform(self._session.receive(frame))
             else:
                 self._perform(self._session.receive_binary(frame))
+            self._watch.received()
             # Not reading makes the client wait in turn: TCP carries it back. The ear's thread only counts,
             # it signals nothing, so that it never waits for a loop.
             while self._ear.behind_s > self._settings.max_unheard_s:  # noqa: ASYNC110
@@ -143,6 +146,9 @@ class Connection:
                 if isinstance(frame, Close):
                     await self._transport.close(frame.code, frame.reason)
                     return
+                if isinstance(frame, FirstSound):
+                    self._watch.sent(frame)
+                    continue
                 self._unsent_bytes -= len(frame)
                 await self._transport.send(frame)
             except GoneError:
@@ -174,12 +180,14 @@ class Connection:
     def take(self, effects: Iterable[Effect]) -> None:
         """Carry out what the session said to something that did not come by the transport."""
         if not self._closing:
+            self._watch.received()
             self._perform(effects)
 
     async def _answer(self, engine: Engine, request: Request) -> None:
         """Let the engine answer; whatever breaks, the session hears of exactly one end."""
         try:
             async for event in engine.respond(request):
+                self._watch.engine(request.id, event)
                 self._perform(self._session.engine(request.id, event))
         except Exception as error:
             log.exception("answer %s broke", request.id)
@@ -188,6 +196,7 @@ class Connection:
         finally:
             self._transcribed.discard(request.id)
             self._leave_if_done()
+            self._watch.answered(request.id)
 
     def _heard(self, epoch: int, probabilities: list[float]) -> None:
         if not self._closing:
@@ -207,12 +216,16 @@ class Connection:
         for effect in effects:
             match effect:
                 case SendAudio():
+                    first = self._watch.sound(effect)
                     if self._player:
                         self._player.play(effect)
-                        continue
-                    for frame in encode_audio(effect):
-                        self._queue(frame)
+                    else:
+                        for frame in encode_audio(effect):
+                            self._queue(frame)
+                    if first:
+                        self._mark(first)
                 case Send(event):
+                    self._watch.event(event)
                     self._queue(encode(event))
                 case Detect(epoch, pcm):
                     if self._hears:
@@ -261,6 +274,12 @@ class Connection:
             # Nobody will read what waits: it makes room for the close.
             self._unsent.clear()
             self._close(Close(1008, "client_too_slow: events were not read as fast as they came"))
+
+    def _mark(self, first: FirstSound) -> None:
+        """The sender tells of it once all before it has left."""
+        if not self._closing:
+            self._unsent.append(first)
+            self._to_send.set()
 
     def _close(self, close: Close) -> None:
         self._closing = True

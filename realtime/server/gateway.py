@@ -22,6 +22,7 @@ from realtime.server.client_secrets import ClientSecrets, signing_secret
 from realtime.server.draining import Draining
 from realtime.server.keys import Keyring
 from realtime.server.limit_settings import Limits
+from realtime.server.observe.metrics import Metrics
 from realtime.server.readiness import Readiness
 from realtime.server.services import Services
 from realtime.server.settings import ServerSettings
@@ -70,6 +71,7 @@ class Gateway:
         self.started = int(time.time())
         self.sessions = 0
         self.draining = Draining()
+        self.metrics = Metrics()
         self._transcriber = transcriber
         self._readiness = Readiness(engine, transcriber)
         self._on_ready, self._on_failure = on_ready, on_failure
@@ -110,8 +112,16 @@ class Gateway:
         vad = VadWorker()
         judging = ThreadPoolExecutor(1, thread_name_prefix="end-of-turn")
         self._services = Services(
-            self.engine, vad, self.settings, self._transcriber, _turn_model(), judging, self.draining
+            self.engine,
+            vad,
+            self.settings,
+            self.metrics,
+            self._transcriber,
+            _turn_model(),
+            judging,
+            self.draining,
         )
+        self.metrics.watch(lag=lambda: vad.behind_s, ready=lambda: self.ready)
         self._readiness.start(self._on_ready, self._on_failure)
         try:
             yield
@@ -141,10 +151,13 @@ class Gateway:
             raise ProtocolError("session_limit_reached", message, kind="server_error")
         with self.access.session(caller):
             self.sessions += 1
+            self.metrics.opened.inc()
+            self.metrics.sessions.set(self.sessions)
             try:
                 yield
             finally:
                 self.sessions -= 1
+                self.metrics.sessions.set(self.sessions)
 
     async def session_config(
         self,

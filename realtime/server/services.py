@@ -12,6 +12,7 @@ from realtime.audio.turn_model import TurnModel
 from realtime.audio.vad import VadWorker
 from realtime.protocol.ids import random_id
 from realtime.server.draining import Draining
+from realtime.server.observe.metrics import Metrics
 from realtime.server.settings import ServerSettings
 
 log = logging.getLogger(__name__)
@@ -19,12 +20,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The engine, the model beside it that only transcribes, the ear, the settings, and who judges pauses:
-    a model of its own in a thread of its own, or else the engine."""
+    """The engine, the model beside it that only transcribes, the ear, the settings, what is counted, and who
+    judges pauses: a model of its own in a thread of its own, or else the engine."""
 
     engine: Engine
     vad: VadWorker
     settings: ServerSettings
+    metrics: Metrics
     transcriber: Engine | None = None
     turn_model: TurnModel | None = None
     judging: Executor | None = None

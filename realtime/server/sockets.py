@@ -41,6 +41,7 @@ class SocketRoutes:
         try:
             await self._hold(socket, offered)
         except ProtocolError as error:
+            self._gateway.metrics.errors.labels("handshake", error.code).inc()
             await _refuse(socket, error)
 
     async def _hold(self, socket: WebSocket, offered: list[str]) -> None:

@@ -81,6 +81,7 @@ class Session:
             clock=clock,
             make=self._event,
         )
+        self.id = session_id
         self._closed = False
         self._handlers: dict[str, Callable[[dict[str, Any]], list[Effect]]] = {
             "session.update": self._update,
@@ -98,6 +99,16 @@ class Session:
             self._handlers["output_audio_buffer.clear"] = self._clear_playback
         if config.type == "transcription":
             self._handlers = {kind: self._handlers[kind] for kind in _TRANSCRIBING}
+
+    @property
+    def appended(self) -> int:
+        """Samples (24 kHz) of all sound that was appended to the input buffer."""
+        return self._listening.appended
+
+    @property
+    def speech_end(self) -> int | None:
+        """Where in that sound the speech of the last turn ended; None where the client ended it."""
+        return self._listening.speech_end
 
     # What the server tells the session.
 

@@ -48,9 +48,10 @@ def error_response(error: ProtocolError) -> JSONResponse:
     return JSONResponse({"error": body}, status, headers)
 
 
-def answer_error(_: Request, error: Exception) -> Response:
+def answer_error(request: Request, error: Exception) -> Response:
     """What every route answers where it raised a ProtocolError, or found that its client has gone."""
     if isinstance(error, ClientGone):
         return Response(status_code=499)
     assert isinstance(error, ProtocolError)
+    request.app.state.metrics.errors.labels("http", error.code).inc()
     return error_response(error)
