@@ -174,9 +174,10 @@ class ChromaEngine(Engine):
         def hear() -> None:
             try:
                 self._ears.hear_more(audio, before)
-            except Exception:
+            except Exception as error:
                 # Nothing is lost: the request brings the whole sound.
                 log.exception("sound %s could not be heard ahead", audio.id)
+                self._loop.failure("hearing", error)
                 self._ears.forget(audio.id)
 
         self._commands.put(hear)
@@ -203,6 +204,8 @@ class ChromaEngine(Engine):
         return await self._ask(self._stats)
 
     def _stats(self) -> EngineStats:
+        if self._loop.broken:
+            raise self._loop.broken
         tokens, room = self._chroma.reasoner.kv()
         counts = {part: graphs.counts for part, graphs in self._chroma.graphs.items() if graphs.on}
         steps = {part: (count.hits, count.misses) for part, count in counts.items()}
@@ -229,7 +232,7 @@ class ChromaEngine(Engine):
                 error = wrong
             except Exception as wrong:
                 log.exception("a question to the engine could not be answered")
-                error = EngineError("engine_error", f"the engine could not say: {wrong}")
+                error = self._loop.failure("the engine", wrong)
             if not loop.is_closed():
                 loop.call_soon_threadsafe(tell, answer, error)
 
@@ -271,7 +274,8 @@ class ChromaEngine(Engine):
             emit(Finished("failed", code=error.code, message=error.message))
         except Exception as error:
             log.exception("request %s could not be prepared", request.id)
-            emit(Finished("failed", code="engine_error", message=f"the request failed: {error}"))
+            why = self._loop.failure("reading the request", error)
+            emit(Finished("failed", code=why.code, message=why.message))
         else:
             narrator = Narrator(self._chroma, job, call_reader(request), emit)
             emit(Started(narrator.usage(), left_out))

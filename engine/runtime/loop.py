@@ -15,9 +15,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from engine.api import FRAME_SAMPLES, SAMPLE_RATE, EngineError
+from engine.api import ENGINE_BROKEN, FRAME_SAMPLES, SAMPLE_RATE, EngineError
 from engine.chroma.reasoner import Reasoner, Thought
 from engine.chroma.speaker import Frames, Speaker, Speech
+from engine.runtime.device_errors import told
 from engine.runtime.job import Job, Listener, Reason
 from engine.stats import EngineStats
 
@@ -109,6 +110,7 @@ class FrameLoop:
         self._waiting: deque[_Waiting] = deque()
         self.capacity = speaker.slots
         """Answers at once; see `engine.runtime.admission`."""
+        self.broken: EngineError | None = None  # Why no answer can succeed any more.
         self._answers: dict[str, _Answer] = {}
         self._under_way: _UnderWay | None = None
         self.counts = Counts()
@@ -316,5 +318,13 @@ class FrameLoop:
     def _break(self, answers: list[_Answer], part: str, error: Exception) -> None:
         """A batch that raised takes its own answers with it, and nothing else."""
         log.exception("%s failed on %d answers", part, len(answers))
+        why = self.failure(part, error)
         for answer in answers:
-            self._end(answer, "failed", EngineError("engine_error", f"{part} failed: {error}"))
+            self._end(answer, "failed", why)
+
+    def failure(self, part: str, error: Exception) -> EngineError:
+        """What an exception is told as; see `engine.runtime.device_errors`."""
+        why = told(part, error)
+        if why.code == ENGINE_BROKEN:
+            self.broken = why
+        return why

@@ -63,6 +63,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="begin an answer while it is not sure yet that a turn is over: never, where there is room"
         " (default), always",
     )
+    parser.add_argument(
+        "--watchdog-s",
+        type=float,
+        default=engine.watchdog_s,
+        help="seconds in which the engine has to give a sign of life; 0: for ever",
+    )
     parser.add_argument("--stun", help="STUN server for WebRTC calls, such as stun:stun.example.com:3478")
     parser.add_argument("--audio-folder", type=Path, help="let requests over HTTP name files in this folder")
     parser.add_argument(
@@ -127,6 +133,7 @@ def run(options: argparse.Namespace) -> int:
                 max_seconds=options.max_seconds,
                 temperature=options.temperature,
                 top_k=options.top_k,
+                watchdog_s=options.watchdog_s,
                 in_process=options.in_process,
             )
         )
@@ -153,6 +160,7 @@ def _check(options: argparse.Namespace) -> None:
         (options.temperature < 0, "--temperature must be 0 or more"),
         (options.top_k < 1, "--top-k must be at least 1"),
         (options.max_seconds <= 0, "--max-seconds must be more than 0"),
+        (options.watchdog_s < 0, "--watchdog-s must be 0 or more"),
         (not 0 <= options.port <= 65535, "--port must be between 0 and 65535"),
         (bool(options.ssl_keyfile) and not options.ssl_certfile, "--ssl-keyfile needs --ssl-certfile"),
     ]

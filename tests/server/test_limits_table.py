@@ -25,8 +25,10 @@ FIXED = {
     "a voice's sample": f"{sample.SHORTEST:g} to {sample.LONGEST:g} s",
     "a voice's file": f"{sample.LARGEST} bytes",
     "answers spoken at once": str(EngineSettings(model="").slots),
+    "seconds in which the engine has to give a sign of life": f"{EngineSettings(model='').watchdog_s:g}",
     "seconds of an answer": f"{EngineSettings(model='').max_seconds:g}",
 }
+ENGINES = ("`--slots`", "`--max-seconds`", "`--watchdog-s`")
 SOURCES = "".join(path.read_text() for room in ("engine", "realtime") for path in (ROOT / room).rglob("*.py"))
 
 
@@ -36,7 +38,7 @@ def test_every_setting_is_there_as_the_code_has_it():
         what, setting, default, told, _ = shown.pop(f"`{option(one.name)}`")
         assert (what, told) == (one.metadata["what"], one.metadata["error"])
         assert default == f"{one.default:.15g}", setting
-    fixed = {row[0]: row[2] for row in TABLE if row[1] in ("fixed", "`--slots`", "`--max-seconds`")}
+    fixed = {row[0]: row[2] for row in TABLE if row[1] in ("fixed", *ENGINES)}
     assert fixed == FIXED
 
 
