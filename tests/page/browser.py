@@ -162,7 +162,7 @@ class Page:
         return answer["result"].get("value")
 
     def until(self, condition: str) -> Any:
-        """Wait until an expression is true; its value."""
+        """Wait until an expression is true; its value (true for an element)."""
         deadline = time.monotonic() + PATIENCE
         while True:
             # Asked often from within the page, so that a short state is not missed.
@@ -170,7 +170,7 @@ class Page:
                 const end = performance.now() + 500;
                 const ask = () => {{
                     let value; try {{ value = ({condition}); }} catch {{ value = null; }}
-                    if (value || performance.now() > end) done(value); else setTimeout(ask, 10);
+                    if (value || performance.now() > end) done(value instanceof Node ? true : value); else setTimeout(ask, 10);
                 }};
                 ask();
             }})""")

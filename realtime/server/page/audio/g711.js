@@ -1,24 +1,22 @@
 // G.711, the telephone's eight bits: µ-law and A-law to and from 16-bit samples.
 
-const BIAS = 0x84;
-const CLIP = 32_635;
-
 function encodeUlaw(sample) {
-  const sign = sample < 0 ? 0x80 : 0;
-  const size = Math.min(CLIP, Math.abs(sample)) + BIAS;
-  const exponent = 31 - Math.clz32(size) - 7;
-  return ~(sign | (exponent << 4) | ((size >> (exponent + 3)) & 0x0f)) & 0xff;
+  const linear = sample >> 2; // 14 bits, as the standard has them.
+  const size = Math.min(8158, Math.abs(linear)) + 33;
+  const exponent = 31 - Math.clz32(size) - 5;
+  const mantissa = (size >> (exponent + 1)) & 0x0f;
+  return ((exponent << 4) | mantissa) ^ (linear < 0 ? 0x7f : 0xff);
 }
 
 function decodeUlaw(byte) {
   const bits = ~byte & 0xff;
-  const size = (((bits & 0x0f) << 3) + BIAS) << ((bits >> 4) & 7);
-  return bits & 0x80 ? BIAS - size : size - BIAS;
+  const size = ((((bits & 0x0f) << 3) + 0x84) << ((bits >> 4) & 7)) - 0x84;
+  return bits & 0x80 ? -size : size;
 }
 
 function encodeAlaw(sample) {
   const sign = sample < 0 ? 0 : 0x80;
-  const size = Math.min(CLIP, sample < 0 ? ~sample : sample) >> 3;
+  const size = (sample < 0 ? ~sample : sample) >> 3;
   const exponent = Math.max(0, 31 - Math.clz32(size | 1) - 4);
   const mantissa = exponent ? (size >> exponent) & 0x0f : (size >> 1) & 0x0f;
   return (sign | (exponent << 4) | mantissa) ^ 0x55;

@@ -6,7 +6,8 @@ const GROWTH = 1.5;
 /**
  * Sound of several items, played one after the other.
  *
- * Playing begins once `cushion` samples wait, or the item has ended. Where the queue runs dry before its
+ * The first piece waits for `cushion` samples' time, so that any later one may be as late and none is missed;
+ * for less where that much more is there already, or the item has ended. Where the queue runs dry before its
  * item has ended, that is a gap: what comes next waits for a larger cushion, so that a poor line costs one
  * gap and not a stutter.
  */
@@ -20,6 +21,7 @@ export class Playout {
     this.played = new Map(); // item → samples that went out.
     this.ended = new Set();
     this.waiting = true;
+    this.waited = 0; // Samples' time since the first piece came that is waiting.
     this.fading = null;
   }
 
@@ -52,6 +54,7 @@ export class Playout {
     this.played.clear();
     this.ended.clear();
     this.waiting = true;
+    this.waited = 0;
     return cut;
   }
 
@@ -59,8 +62,12 @@ export class Playout {
   fill(out) {
     out.fill(0);
     if (this.fading) return this.#fade(out);
-    if (this.waiting && !this.#ready()) return { started: [], finished: this.#finished() };
+    if (this.waiting && !this.#ready()) {
+      if (this.queue.length) this.waited += out.length;
+      return { started: [], finished: this.#finished() };
+    }
     this.waiting = false;
+    this.waited = 0;
     const started = [];
     let at = 0;
     while (at < out.length && this.queue.length) {
@@ -80,7 +87,8 @@ export class Playout {
 
   #ready() {
     if (!this.queue.length) return false;
-    return this.queued >= this.cushion || this.ended.has(this.queue[0].item);
+    const [{ item, samples }] = this.queue;
+    return this.waited >= this.cushion || this.queued >= samples.length + this.cushion || this.ended.has(item);
   }
 
   #ranDry() {

@@ -1,7 +1,7 @@
 // The speaker: sound in, and word of what was really heard of it.
 
 const RATE = 24_000;
-const CUSHION = 0.06 * RATE; // Little enough not to be felt, enough for a home's wireless network.
+const CUSHION = 0.04 * RATE; // Little enough not to be felt; it grows where a network is worse than that.
 const LONGEST_CUSHION = 0.4 * RATE;
 
 /**

@@ -22,6 +22,11 @@ export class Hearing {
     if (anew) [this.#ms, this.#pieces] = [0, []];
   }
 
+  /** Milliseconds sent so far. */
+  get sent() {
+    return this.#ms;
+  }
+
   /** Send a piece that was heard just now. */
   append(samples) {
     this.#ms += (samples.length * 1000) / RATE;

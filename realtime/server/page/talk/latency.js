@@ -1,10 +1,10 @@
 // How long each answer took to come: from the end of speech to the first sound that was heard.
 
 export const MARKS = [
-  { name: "committed", label: "turn committed" },
+  { name: "committed", label: "committed" },
   { name: "text", label: "first text" },
   { name: "audio", label: "first audio" },
-  { name: "heard", label: "first sound heard" },
+  { name: "heard", label: "heard" },
 ];
 
 /** Moments in milliseconds of performance.now(); a round is {asked, by, item, committed, text, audio, heard}. */

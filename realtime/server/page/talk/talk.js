@@ -12,6 +12,8 @@ import { Speaking } from "./speaking.js";
 import { save, sessionOf } from "./settings.js";
 import { stateOf } from "./state.js";
 
+const SHORTEST_TURN_MS = 120; // The server takes no turn under 100: a key that was touched is none.
+
 /**
  * Fires `state`, `turn` {turn}, `round` {round}, `passed` {from, event}, `trouble` {error}, `heard` {samples},
  * `level` {peak} and `cut`; views listen, and never change anything but by the methods below.
@@ -30,6 +32,9 @@ export class Talk extends EventTarget {
   #calls = new Calls();
   #answering = new Set(); // Responses that are being made.
   #heard = false; // The server hears speech.
+  #connecting = null;
+  #opening = null; // A microphone that the person is being asked for.
+  #heldFrom = 0;
 
   constructor(settings) {
     super();
@@ -71,8 +76,8 @@ export class Talk extends EventTarget {
   }
 
   async listen() {
-    if (this.microphone) return;
-    const opened = new Microphone();
+    if (this.microphone || this.#opening) return;
+    const opened = (this.#opening = new Microphone());
     try {
       await opened.open((samples) => this.#sound(samples), this.settings);
       if (this.phase === "off") opened.close();
@@ -81,6 +86,7 @@ export class Talk extends EventTarget {
       opened.close();
       this.#trouble(error);
     }
+    this.#opening = null;
     this.#changed();
   }
 
@@ -102,7 +108,8 @@ export class Talk extends EventTarget {
     if (held) {
       this.interrupt();
       this.#send({ type: "input_audio_buffer.clear" });
-    } else {
+      this.#heldFrom = this.#hearing.sent;
+    } else if (this.#hearing.sent - this.#heldFrom >= SHORTEST_TURN_MS) {
       this.latency.asked(performance.now(), "speech");
       this.#send({ type: "input_audio_buffer.commit" });
       this.#send({ type: "response.create" });
@@ -144,8 +151,13 @@ export class Talk extends EventTarget {
     return this.#changed();
   }
 
-  async #connect() {
-    if (this.phase !== "off") return;
+  #connect() {
+    if (this.phase === "on") return null;
+    this.#connecting ??= this.#open().finally(() => (this.#connecting = null));
+    return this.#connecting;
+  }
+
+  async #open() {
     this.phase = "connecting";
     this.#changed();
     try {
@@ -166,7 +178,8 @@ export class Talk extends EventTarget {
     this.#connection.close();
     this.phase = "off";
     this.#answering.clear();
-    await this.#connect().catch((error) => this.#trouble(error));
+    this.#heard = false;
+    await this.#open().catch((error) => this.#trouble(error));
   }
 
   #reopenMicrophone() {
@@ -258,8 +271,9 @@ export class Talk extends EventTarget {
   }
 
   #lost() {
+    const microphone = Boolean(this.microphone);
     this.#left();
-    this.#trouble({ code: "connection_lost" });
+    this.#fire("trouble", { error: { code: "connection_lost" }, microphone });
   }
 
   #left() {

@@ -1,7 +1,6 @@
 // The row at the foot: talk, type, send a recording, stop, end.
 
-import { readSound } from "../audio/files.js";
-import { toWav } from "../audio/files.js";
+import { readSound, toWav } from "../audio/files.js";
 import { transcribe } from "../talk/api.js";
 import { $ } from "./dom.js";
 import { notice } from "./notices.js";

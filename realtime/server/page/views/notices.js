@@ -8,8 +8,8 @@ import { $, h } from "./dom.js";
 const CROSSED = new Set(["response_cancel_not_active", "item_retrieve_invalid_item_id"]);
 
 export function notices(talk) {
-  talk.addEventListener("trouble", ({ detail: { error } }) => {
-    if (!CROSSED.has(error.code)) notice(error, () => talk.start({ microphone: false }));
+  talk.addEventListener("trouble", ({ detail: { error, microphone = false } }) => {
+    if (!CROSSED.has(error.code)) notice(error, () => talk.start({ microphone }));
   });
 }
 

@@ -1,6 +1,6 @@
 // Who said what. What the model has not said yet is pale; what it was kept from saying stays so.
 
-import { MARKS, total } from "../talk/latency.js";
+import { MARKS } from "../talk/latency.js";
 import { $, announce, h, onceAFrame } from "./dom.js";
 
 export function transcript(talk) {
@@ -94,9 +94,7 @@ function drawRound(element, round) {
   }
   const from = round.by === "speech" ? "from the end of speech" : "from sending";
   const figures = marks.map(({ name, label }) => h("li", { data: { mark: name } }, `${label} `, h("b", {}, ms(round[name] - round.asked))));
-  const done = round.heard !== undefined ? h("strong", {}, ms(total(round))) : null;
   box.replaceChildren(bar, h("ul", { "aria-label": `Milliseconds ${from}` }, ...figures));
-  if (done) box.prepend(done);
 }
 
 const ms = (value) => `${Math.round(value)} ms`;
