@@ -9,6 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
+NODE = ROOT / "tests" / "conformance" / "node"
+"""Where the packages are that the Node examples need."""
 QUESTION = EXAMPLES / "question.wav"
 
 

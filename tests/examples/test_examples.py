@@ -9,10 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from running import EXAMPLES, ROOT, environment, run, speech_s
+from running import EXAMPLES, NODE, ROOT, environment, run, speech_s
 
 AGENTS = ROOT / ".clients" / "openai-agents"
-NODE = ROOT / "tests" / "conformance" / "node"
 CALL = '<tool_call>\n{"name": "get_time", "arguments": {"zone": "Europe/Paris"}}\n</tool_call>'
 """Echo says what it is told, so told a call it makes it."""
 
@@ -28,17 +27,6 @@ def heavy(name: str) -> Path:
     if not python.exists():
         pytest.skip(f"examples/{name} left out: 'make examples' installs what it needs")
     return python
-
-
-@pytest.fixture
-def node(tmp_path):
-    """The Node examples where their packages are found: a copy beside those of the conformance tests."""
-    if not (NODE / "node_modules").exists() or not shutil.which("node"):
-        pytest.skip("examples for Node left out: install Node, then 'make install' installs their packages")
-    shutil.copytree(EXAMPLES / "node", tmp_path / "examples" / "node", ignore=lambda *_: ["node_modules"])
-    shutil.copy(EXAMPLES / "question.wav", tmp_path / "examples")
-    (tmp_path / "examples" / "node" / "node_modules").symlink_to(NODE / "node_modules")
-    return tmp_path / "examples" / "node"
 
 
 def test_openai_speech(server, tmp_path):
@@ -66,13 +54,13 @@ def test_openai_agents(server, tmp_path):
     assert 2 < float(said.split(" s of speech")[0].split()[-1]) < 4
 
 
-def test_node(server, tmp_path, node):
-    said = run("node", node / "speech.mjs", server=server, cwd=tmp_path)
+def test_node(server, tmp_path, node_examples):
+    said = run("node", node_examples / "node" / "speech.mjs", server=server, cwd=tmp_path)
     assert "s of speech are in answer.wav" in said
     assert heard(tmp_path / "answer.wav")
 
 
-@pytest.mark.parametrize("folder", ["node"])
+@pytest.mark.parametrize("folder", ["node", "page"])
 def test_node_examples_pin_what_is_tested(folder):
     tested = json.loads((NODE / "package.json").read_text())["dependencies"]
     named = json.loads((EXAMPLES / folder / "package.json").read_text())["dependencies"]
