@@ -13,7 +13,7 @@ import torch
 from training.assemble import reasoner_weights, trained, write_checkpoint
 from training.codec.codes import train_codes
 from training.codec.sketch import train_sketch, write_frames
-from training.codec.sound import Coder, train_decoder, train_encoder, write_heard
+from training.codec.sound import Coder, Ear, train_decoder, train_encoder
 from training.corpus.build import answers, questions, read_questions
 from training.corpus.synthesis import Sounds
 from training.reasoner.hearing import train_tower
@@ -109,8 +109,7 @@ def _speech(folder: Path, seconds: float) -> None:
 def _voice(folder: Path, seconds: float) -> None:
     """On the hidden states of the Reasoner and on references' codes of the encoder, as they ship."""
     language, _ = reasoner_weights(folder)
-    heard = write_heard(folder, "answers", Sounds(folder / "answers.npy"))
-    _speak(folder, "voice", language, seconds, rate=4e-4, start="speech", heard=heard)
+    _speak(folder, "voice", language, seconds, rate=8e-4, start="speech", ear=Ear(folder))
 
 
 def _speak(
@@ -121,7 +120,7 @@ def _speak(
     *,
     rate: float,
     start: str | None = None,
-    heard: Path | None = None,
+    ear: Ear | None = None,
 ) -> None:
     encoder = Encoder(folder / TOKENIZER)
     states = folder / f"{name}.states.npy"
@@ -129,7 +128,7 @@ def _speak(
         write_states(folder, language, encoder, "answers", states)
     answers: list[Answer] = []
     for corpus in ("answers", "answers_more", "answers_each"):
-        answers += read_answers(folder, encoder, corpus, heard if corpus == "answers" else None)
+        answers += read_answers(folder, encoder, corpus)
     train_speech(
         folder,
         answers,
@@ -141,6 +140,7 @@ def _speak(
         seconds=seconds,
         rate=rate,
         start=load_stage(folder, start) if start else None,
+        ear=ear,
     )
 
 

@@ -20,8 +20,13 @@ _LEAD = 4
 """Frames at the start of a piece that only give the decoder its state; they are not judged."""
 _FRAMES = 20
 _BATCH = 8
-_WAVE = 2.0
+_PIECE, _PIECE_LEAD, _PIECES = 12, 3, 10
+"""What the decoder is trained on: shorter pieces and more of them, for a pulse is a small thing."""
+_WAVE = 6.0
 """Weight of the waveform beside the spectra."""
+_PHASE_FIRST = 0.4
+"""Share of the time in which spectra count less. They want periods wherever they may be, the waveform where
+they belong: what is learned from spectra first has to be unlearned."""
 _MIXED = 0.4
 """Up to this share of the codes of the last book is exchanged for another, fewer of the books before."""
 
@@ -45,22 +50,19 @@ class Coder:
         return self.latents(sound, shift)[1].numpy()
 
 
-@torch.inference_mode()
-def write_heard(folder: Path, name: str, sounds: Sounds) -> Path:
-    """What the encoder of stage 3 hears in a corpus, into `NAME.heard.npz`: `codes` [frames, 8], and `ends`
-    of the sentences in them."""
-    path = folder / f"{name}.heard.npz"
-    if path.is_file():
-        return path
-    encoder = SoundEncoder().eval()
-    encoder.load_state_dict(load_stage(folder, "encoder"))
-    quantiser = load_codec(folder).quantiser
-    codes = []
-    for index in range(len(sounds)):
-        sound = torch.from_numpy(shifted(sounds[index], 0))
-        codes.append(quantiser(encoder(sound[None])[0], CODEBOOKS)[2].short().numpy())
-    np.savez(path, codes=np.concatenate(codes), ends=np.cumsum([len(each) for each in codes]))
-    return path
+class Ear:
+    """Codes of the encoder of stage 4, as the finished model has them of a reference."""
+
+    def __init__(self, folder: Path) -> None:
+        self._encoder = SoundEncoder().eval()
+        self._encoder.load_state_dict(load_stage(folder, "encoder"))
+        self._quantiser = load_codec(folder).quantiser
+
+    @torch.inference_mode()
+    def __call__(self, sound: np.ndarray) -> np.ndarray:
+        """Of float32 [samples] at 24 kHz: int64 [n, 8]."""
+        whole = torch.from_numpy(shifted(sound, 0))
+        return self._quantiser(self._encoder(whole[None])[0], CODEBOOKS)[2].numpy()
 
 
 class Pieces:
@@ -137,15 +139,22 @@ def train_decoder(folder: Path, codes: np.ndarray, *, seconds: float, seed: int 
     run = Run(folder, "decoder", model, seconds=seconds, rate=1.5e-3)
     generator = torch.Generator().manual_seed(seed + run.step)
     frames = torch.from_numpy(codes.astype(np.int64))
-    steps, judged = torch.arange(_FRAMES), _LEAD * SAMPLES_PER_FRAME
+    steps, judged = torch.arange(_PIECE), _PIECE_LEAD * SAMPLES_PER_FRAME
     while not run.over:
-        at = torch.randint(len(frames) - _FRAMES, (_BATCH, 1), generator=generator) + steps
+        at = torch.randint(len(frames) - _PIECE, (_PIECES, 1), generator=generator) + steps
         piece = _mixed(frames[at], generator).transpose(1, 2)
         wanted = voice(piece)[:, judged:].to(device)
         made = model(piece.to(device))[:, judged:]
-        wave = (made - wanted).abs().mean() / wanted.abs().mean()
-        run.take(distance(made, wanted) + _WAVE * wave, wave=float(wave.detach()))
+        wave = (_raised(made) - _raised(wanted)).square().mean() / _raised(wanted).square().mean()
+        spectra = distance(made, wanted)
+        trust = min(1.0, 0.1 + run.used / (_PHASE_FIRST * run.seconds))
+        run.take(trust * spectra + _WAVE * wave, wave=float(wave.detach()), spectra=float(spectra.detach()))
     run.keep()
+
+
+def _raised(sound: torch.Tensor) -> torch.Tensor:
+    """The higher frequencies made louder, as loud as they are heard beside the lower ones."""
+    return sound[:, 1:] - 0.9 * sound[:, :-1]
 
 
 def _mixed(codes: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.codec.sound import Coder
+from training.codec.sound import Coder, Ear
 from training.corpus.build import read_conversation
 from training.corpus.synthesis import Sounds, log
 from training.corpus.voices import OWN_VOICES
@@ -30,6 +30,8 @@ _POSITIONS = 420
 """Of a row; one reference serves all of its answers."""
 _ROWS = 4
 _TOGETHER = 32
+_REFERENCES = 400
+"""Of each voice."""
 _SHIFTS = 4
 """Codes of one sound at so many shifts are kept and drawn from."""
 
@@ -38,7 +40,7 @@ _SHIFTS = 4
 class Answer:
     """One sentence: voice, text ids (`im_end` included), and its sound, number `index` of `sounds`.
 
-    `heard`: the encoder's codes of it, where it may be a reference of the finished model. `codes`: those of
+    `heard`: the encoder's codes of it, once it was a reference of the finished model. `codes`: those of
     stage 1, at shifts that were drawn before.
     """
 
@@ -91,16 +93,12 @@ def write_states(
     log(f"{name}: {sum(map(len, states))} hidden states")
 
 
-def read_answers(folder: Path, encoder: Encoder, name: str, heard: Path | None = None) -> list[Answer]:
-    """All sentences of a corpus. `heard`: the encoder's codes of them, where there are."""
+def read_answers(folder: Path, encoder: Encoder, name: str) -> list[Answer]:
+    """All sentences of a corpus in nano's voices."""
     entries = json.loads((folder / f"{name}.json").read_text())
     sounds = Sounds(folder / f"{name}.npy")
-    references: list[np.ndarray | None] = [None] * len(entries)
-    if heard is not None:
-        made = np.load(heard)
-        references = list(np.split(made["codes"].astype(np.int64), made["ends"][:-1]))
     return [
-        Answer(entry["voice"], [*encoder(entry["text"]), encoder.im_end], sounds, index, references[index])
+        Answer(entry["voice"], [*encoder(entry["text"]), encoder.im_end], sounds, index)
         for index, entry in enumerate(entries)
         if entry["voice"] in OWN_VOICES
     ]
@@ -122,19 +120,21 @@ class Row:
 
 
 class AnswerDraw:
-    """Answers with references. The rarer its words are, the likelier an answer is drawn. References are the
-    encoder's codes where any answer has those, and otherwise codes of stage 1 as the answers' own."""
+    """Answers with references. The rarer its words are, the likelier an answer is drawn. References are heard
+    by `ear`, or else have codes of stage 1 as the answers' own."""
 
-    def __init__(self, answers: Sequence[Answer], encoder: Encoder, coder: Coder, seed: int) -> None:
-        self._coder, self._rng = coder, random.Random(seed)
+    def __init__(
+        self, answers: Sequence[Answer], encoder: Encoder, coder: Coder, seed: int, *, ear: Ear | None = None
+    ) -> None:
+        self._coder, self._ear, self._rng = coder, ear, random.Random(seed)
         self._marks = encoder.id("<|text_start|>"), encoder.id("<|text_end|>")
         self._answers: dict[str, list[Answer]] = defaultdict(list)
         self._references: dict[str, list[Answer]] = defaultdict(list)
-        finished = any(answer.heard is not None for answer in answers)
         for answer in answers:
             self._answers[answer.voice].append(answer)
-            if answer.frames in _REFERENCE_FRAMES and (answer.heard is not None or not finished):
-                self._references[answer.voice].append(answer)
+            some = self._references[answer.voice]
+            if answer.frames in _REFERENCE_FRAMES and len(some) < _REFERENCES:
+                some.append(answer)
         count = Counter(token for answer in answers for token in answer.ids)
         self._rarity = {
             voice: [sum(count[token] ** -0.5 for token in answer.ids) / len(answer.ids) for answer in some]
@@ -151,7 +151,7 @@ class AnswerDraw:
         reference = self._rng.choice(self._references[voice])
         start, end = self._marks
         text = np.array([start, *reference.ids[:-1], end])
-        heard = self._codes(reference) if reference.heard is None else reference.heard
+        heard = self._heard(reference)
         row, left = Row([], []), _POSITIONS - len(text) - len(heard) - 1
         for answer in self._rng.choices(self._answers[voice], self._rarity[voice], k=24):
             layout = lay_out(text, heard, len(answer.ids), self._codes(answer))
@@ -161,6 +161,13 @@ class AnswerDraw:
             row.layouts.append(layout)
             row.words.append(np.array(answer.ids[: len(layout.pairs_at)]))
         return row
+
+    def _heard(self, reference: Answer) -> np.ndarray:
+        if self._ear is None:
+            return self._codes(reference)
+        if reference.heard is None:
+            reference.heard = self._ear(reference.sounds[reference.index])
+        return reference.heard
 
     def _codes(self, answer: Answer) -> np.ndarray:
         if len(answer.codes) < _SHIFTS:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from training.codec.sound import Coder
+from training.codec.sound import Coder, Ear
 from training.run import Run, pick_device
 from training.shapes import WIDTH
 from training.speech.data import Answer, AnswerDraw
@@ -86,9 +86,11 @@ def train_speech(
     seconds: float,
     rate: float,
     start: dict[str, torch.Tensor] | None = None,
+    ear: Ear | None = None,
     seed: int = 51,
 ) -> None:
-    """Train into `NAME.pt`, from `start` or from new weights."""
+    """Train into `NAME.pt`, from `start` or from new weights. `ear`: what references are heard by (see
+    `AnswerDraw`)."""
     torch.manual_seed(seed)
     device = pick_device()
     model = SpeechModel()
@@ -98,7 +100,7 @@ def train_speech(
     run = Run(folder, name, model, seconds=seconds, rate=rate)
     generator = torch.Generator().manual_seed(seed + run.step)
     table = table.to(device)
-    for batch in AnswerDraw(answers, encoder, coder, seed + run.step).batches():
+    for batch in AnswerDraw(answers, encoder, coder, seed + run.step, ear=ear).batches():
         if run.over:
             break
         # On a CPU with bfloat16 units, twice as fast.
