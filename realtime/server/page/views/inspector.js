@@ -19,7 +19,7 @@ export function inspector(talk) {
     sound: tick("Sound", false),
   };
   const count = h("p", { class: "count" });
-  const copy = h("button", { type: "button", onclick: copyAll }, "Copy as JSON");
+  const copy = h("button", { type: "button", id: "copy", onclick: copyAll }, "Copy as JSON");
   const clear = h("button", { type: "button", class: "quiet", onclick: () => (log.splice(0), redraw()) }, "Clear");
   $("events").append(
     h("div", { class: "filters" }, filter, ...Object.values(ticks).map((one) => one.parentElement)), list,
@@ -38,7 +38,7 @@ export function inspector(talk) {
   });
 
   function tick(label, checked) {
-    const box = h("input", { type: "checkbox", checked, onchange: () => redraw() });
+    const box = h("input", { type: "checkbox", name: label.toLowerCase(), checked, onchange: () => redraw() });
     return h("label", {}, box, ` ${label}`).firstChild;
   }
 
