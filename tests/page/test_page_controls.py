@@ -1,6 +1,7 @@
 """What surrounds the talk: settings, the inspector, keys, looks, and what the page says when something is
 wrong."""
 
+import contextlib
 import json
 
 import pytest
@@ -152,13 +153,10 @@ def test_a_key_is_asked_for(browser):
 
 
 def test_a_lost_connection(browser):
-    with app(EchoEngine(EngineSettings(model="echo"))) as url:
-        opened = browser.page(url.replace("ws", "http", 1))
-        page = opened.__enter__()
-        type_a_turn(page, "hello")
-        page.until(f"{words('model')} === 'hello'")
-    try:
+    with contextlib.ExitStack() as after:
+        with app(EchoEngine(EngineSettings(model="echo"))) as url:
+            page = after.enter_context(browser.page(url.replace("ws", "http", 1)))
+            type_a_turn(page, "hello")
+            page.until(f"{words('model')} === 'hello'")
         assert "Connect again" in notice(page, "The connection was lost")
         shows(page, "off")
-    finally:
-        opened.__exit__(None, None, None)

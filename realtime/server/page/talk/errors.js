@@ -67,6 +67,7 @@ export function explained(code, message = "") {
   const known = KNOWN[code];
   if (!known) return { title: "That did not work", advice: message || code };
   // Where the server knows more (how many sessions, how many seconds), it says it better.
+  if (known.act === "key") return { ...known, advice: `${message} ${known.advice}`.trim() };
   const [said] = message.match(/^[^']*\d[^']*$/) ?? [];
   return { ...known, advice: said ?? (known.advice || message) };
 }

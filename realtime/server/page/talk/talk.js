@@ -71,8 +71,8 @@ export class Talk extends EventTarget {
 
   /** Connect, if that is still to be done, and open the microphone if it is wanted. From a gesture. */
   async start({ microphone }) {
-    const sounding = this.speaker.open();
-    await Promise.all([sounding, this.#connect(), microphone && this.listen()]);
+    await this.speaker.open();
+    await Promise.all([this.#connect(), microphone && this.listen()]);
   }
 
   async listen() {
@@ -283,8 +283,7 @@ export class Talk extends EventTarget {
     this.#answering.clear();
     this.microphone?.close();
     this.microphone = null;
-    this.speaker.stop();
-    this.#changed();
+    this.#stopPlaying().then(() => this.phase === "off" && this.speaker.rest());
   }
 
   #trouble(error) {
