@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OLD_CLIENT := .clients/openai-2.6.1
 AGENTS := .clients/openai-agents
+# Clients too large for the tests' own environment; each has one of its own, named as its folder in examples/.
+FRAMEWORKS := livekit pipecat
 NODE_CLIENTS := tests/conformance/node
 CPU_TORCH := https://download.pytorch.org/whl/cpu
 
@@ -16,11 +18,12 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraint
 # What `make demo` serves: echo, a folder or a hub id. Empty takes the best there is on this machine.
 MODEL ?=
 
-.PHONY: help demo test conformance lint format install clean
+.PHONY: help demo test examples conformance lint format install clean
 
 help:
 	@echo 'make demo     install, start a server on the best model there is here, and speak with it'
 	@echo 'make test     lint, types and all tests'
+	@echo 'make examples install LiveKit Agents and Pipecat too, and run every example'
 	@echo 'make conformance  stock clients hold conversations; writes tests/conformance/MATRIX.md'
 	@echo 'make lint     ruff and mypy alone'
 	@echo 'make format   let ruff put the code in order'
@@ -31,7 +34,16 @@ demo: $(STAMP)
 	@$(BIN)/python examples/demo.py $(if $(MODEL),--model '$(MODEL)')
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -rs
+
+examples: $(STAMP) $(FRAMEWORKS:%=.clients/%/.installed)
+	$(BIN)/python -m pytest -rs tests/examples
+
+.clients/%/.installed: examples/%/requirements.txt | $(STAMP)
+	@echo 'installing what examples/$* needs into .clients/$* (once)'
+	@$(BIN)/python -m venv $(@D)
+	@$(@D)/bin/python -m pip install --disable-pip-version-check -q -r $<
+	@touch $@
 
 conformance: $(STAMP)
 	@cd $(NODE_CLIENTS) && npm ci --no-audit --no-fund --silent
