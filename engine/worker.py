@@ -16,11 +16,14 @@ import threading
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import replace
 
+import psutil
+
 from engine.api import Audio, Engine, EngineError, Event, Finished, Message, Part, Reference, Request
 from engine.factory import create
 from engine.settings import EngineSettings
 from engine.wire import (
     Answered,
+    AskStats,
     AskTurn,
     AskVoices,
     Cancel,
@@ -30,6 +33,7 @@ from engine.wire import (
     Ready,
     Refused,
     Respond,
+    Stats,
     TurnOver,
     Voices,
     pack,
@@ -50,6 +54,7 @@ class Worker:
         """Sounds that are still being spoken, as far as they came."""
         self._ids: dict[int, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._process = psutil.Process()
 
     async def serve(self, reader: asyncio.StreamReader) -> None:
         """Do what is asked until the parent has gone."""
@@ -81,6 +86,8 @@ class Worker:
                     self._start(self._reply(call, self._voices(call)))
                 case AskTurn(call, audio):
                     self._start(self._reply(call, self._turn_over(call, audio)))
+                case AskStats(call):
+                    self._start(self._reply(call, self._stats(call)))
 
     async def send(self, message: FromChild) -> None:
         """Write one message, and wait while the parent is slower than the engine."""
@@ -124,6 +131,13 @@ class Worker:
 
     async def _turn_over(self, call: int, audio: Audio) -> FromChild:
         return TurnOver(call, await self._engine.turn_over(audio))
+
+    async def _stats(self, call: int) -> FromChild:
+        process = self._process
+        cpu = process.cpu_times()
+        stats = await self._engine.stats()
+        used = {"cpu_seconds": cpu.user + cpu.system, "memory_bytes": process.memory_info().rss}
+        return Stats(call, replace(stats, **used))
 
     async def _reply(self, call: int, reply: Coroutine[None, None, FromChild]) -> None:
         try:

@@ -9,6 +9,8 @@ import queue
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar, cast
 
 from engine.api import (
     Audio,
@@ -32,10 +34,12 @@ from engine.chroma.voices import VoicePrompts
 from engine.runtime import admission
 from engine.runtime.loop import FRAME_SECONDS, FrameLoop
 from engine.settings import EngineSettings
+from engine.stats import EngineStats
 from engine.tool_calls import call_reader
 from engine.voices.store import StoredVoice, VoiceStore
 
 log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 
 
 class ChromaEngine(Engine):
@@ -170,9 +174,10 @@ class ChromaEngine(Engine):
         def hear() -> None:
             try:
                 self._ears.hear_more(audio, before)
-            except Exception:
+            except Exception as error:
                 # Nothing is lost: the request brings the whole sound.
                 log.exception("sound %s could not be heard ahead", audio.id)
+                self._loop.failure("hearing", error)
                 self._ears.forget(audio.id)
 
         self._commands.put(hear)
@@ -191,31 +196,48 @@ class ChromaEngine(Engine):
     async def turn_over(self, audio: Audio) -> float:
         if self._thread is None:
             raise EngineError("engine_closed", "the engine is closed")
+        return await self._ask(lambda: self._jobs.judge(audio))
+
+    async def stats(self) -> EngineStats:
+        if self._thread is None:
+            raise EngineError("engine_closed", "the engine is closed")
+        return await self._ask(self._stats)
+
+    def _stats(self) -> EngineStats:
+        if self._loop.broken:
+            raise self._loop.broken
+        tokens, room = self._chroma.reasoner.kv()
+        counts = {part: graphs.counts for part, graphs in self._chroma.graphs.items() if graphs.on}
+        steps = {part: (count.hits, count.misses) for part, count in counts.items()}
+        return replace(self._loop.stats(), kv_tokens=tokens, kv_room=room, steps=steps)
+
+    async def _ask(self, question: Callable[[], Answer]) -> Answer:
+        """What a question put in the engine's thread is answered. Raises EngineError where it cannot be."""
         loop = asyncio.get_running_loop()
-        verdict: asyncio.Future[float] = loop.create_future()
+        reply: asyncio.Future[Answer] = loop.create_future()
 
-        def tell(probability: float | None, error: EngineError | None) -> None:
-            if verdict.done():
+        def tell(answer: Answer | None, error: EngineError | None) -> None:
+            if reply.done():
                 return
-            if probability is None:
-                verdict.set_exception(error or EngineError("engine_error", "no verdict"))
+            if error is not None:
+                reply.set_exception(error)
             else:
-                verdict.set_result(probability)
+                reply.set_result(cast(Answer, answer))
 
-        def judge() -> None:
-            probability, error = None, None
+        def ask() -> None:
+            answer, error = None, None
             try:
-                probability = self._jobs.judge(audio)
+                answer = question()
             except EngineError as wrong:
                 error = wrong
             except Exception as wrong:
-                log.exception("a pause could not be judged")
-                error = EngineError("engine_error", f"the pause could not be judged: {wrong}")
+                log.exception("a question to the engine could not be answered")
+                error = self._loop.failure("the engine", wrong)
             if not loop.is_closed():
-                loop.call_soon_threadsafe(tell, probability, error)
+                loop.call_soon_threadsafe(tell, answer, error)
 
-        self._commands.put(judge)
-        return await verdict
+        self._commands.put(ask)
+        return await reply
 
     async def voices(self) -> list[Voice]:
         stored = await asyncio.to_thread(self._voices.ordered, self._settings.voice)
@@ -252,7 +274,8 @@ class ChromaEngine(Engine):
             emit(Finished("failed", code=error.code, message=error.message))
         except Exception as error:
             log.exception("request %s could not be prepared", request.id)
-            emit(Finished("failed", code="engine_error", message=f"the request failed: {error}"))
+            why = self._loop.failure("reading the request", error)
+            emit(Finished("failed", code=why.code, message=why.message))
         else:
             narrator = Narrator(self._chroma, job, call_reader(request), emit)
             emit(Started(narrator.usage(), left_out))

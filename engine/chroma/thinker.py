@@ -178,6 +178,10 @@ class LocalReasoner:
         weights = torch.stack([logits[list(tokens)].logsumexp(0) for tokens in (one, other)])
         return float(weights.softmax(0)[0])
 
+    def kv(self) -> tuple[int, int]:
+        reading = sum(len(answer.keys) + len(answer.said) for answer in self._answers.values())
+        return self._prefixes.kept + reading, self._spare * self.context
+
     def embed(self, ids: list[int]) -> torch.Tensor:
         return self._table[moved(torch.tensor(ids, dtype=torch.int64), self._device)]
 

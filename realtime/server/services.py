@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine import Audio, Engine, EngineError
 from realtime.audio.turn_model import TurnModel
 from realtime.audio.vad import VadWorker
 from realtime.protocol.ids import random_id
+from realtime.server.draining import Draining
+from realtime.server.observe.metrics import Metrics
 from realtime.server.settings import ServerSettings
 
 log = logging.getLogger(__name__)
@@ -18,15 +20,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The engine, the model beside it that only transcribes, the ear, the settings, and who judges pauses:
-    a model of its own in a thread of its own, or else the engine."""
+    """The engine, the model beside it that only transcribes, the ear, the settings, what is counted, and who
+    judges pauses: a model of its own in a thread of its own, or else the engine."""
 
     engine: Engine
     vad: VadWorker
     settings: ServerSettings
+    metrics: Metrics
     transcriber: Engine | None = None
     turn_model: TurnModel | None = None
     judging: Executor | None = None
+    draining: Draining = field(default_factory=Draining)
 
     async def turn_over(self, pcm: bytes) -> float | None:
         """Probability that a turn (PCM16 mono at 24 kHz) is over; None where nobody can tell."""

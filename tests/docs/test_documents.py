@@ -56,7 +56,7 @@ def as_tested(text: str, address: str) -> str:
 def run(block: Block, text: str, home: Path, environment: dict[str, str]) -> None:
     words = [sys.executable, "-c"] if block.language == "python" else ["bash", "-euo", "pipefail", "-c"]
     done = subprocess.run(
-        [*words, text], cwd=home, env=environment, capture_output=True, text=True, timeout=60, check=False
+        [*words, text], cwd=home, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, f"{block.place}\n{text}\n{done.stdout}\n{done.stderr}"
 
@@ -73,7 +73,7 @@ def serve(block: Block, text: str, home: Path, environment: dict[str, str]) -> N
         text=True,
         start_new_session=True,
     )
-    patience = threading.Timer(60, os.killpg, (process.pid, signal.SIGTERM))
+    patience = threading.Timer(120, os.killpg, (process.pid, signal.SIGTERM))
     patience.start()
     said = []
     try:
@@ -95,6 +95,7 @@ def test_blocks_say_how_they_were_run(document):
     assert not unmarked
 
 
+@pytest.mark.timeout(300)
 @EACH
 def test_blocks_run(document, server, home, environment):
     found = [block for block in blocks(document) if block.mark and block.mark.startswith("tested")]
@@ -129,7 +130,7 @@ def test_make_targets_exist(document):
 def options():
     """Every option of every command, as --help tells it."""
     told = ""
-    for words in ("serve", "talk", "voice add", "voice list", "voice remove", "key", "doctor", ""):
+    for words in ("serve", "talk", "bench", "voice add", "voice list", "voice remove", "key", "doctor", ""):
         done = subprocess.run(
             [sys.executable, "-m", "realtime.server.cli", *words.split(), "--help"],
             capture_output=True,
