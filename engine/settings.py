@@ -39,5 +39,7 @@ class EngineSettings:
     """Most tokens of a conversation and its answer; None is what the model holds, but no more than 8192."""
     cuda_graphs: bool = True
     """Record the steps of a GPU at start-up; without, each of their kernels is launched by itself."""
+    logs: Literal["plain", "json"] = "plain"
+    """How the engine's own process writes its log."""
     in_process: bool = False
     """True runs the engine in the gateway's own process (tests, tiny models)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import time
@@ -20,6 +21,7 @@ from realtime.server.access import Access, Caller
 from realtime.server.client_secrets import ClientSecrets, signing_secret
 from realtime.server.keys import Keyring
 from realtime.server.observe.metrics import Metrics
+from realtime.server.observe.observers import Observers
 from realtime.server.readiness import Readiness
 from realtime.server.services import Services
 from realtime.server.settings import ServerSettings
@@ -64,10 +66,15 @@ class Gateway:
         self.access = access or Access(Keyring(), ClientSecrets(signing_secret(None, None)))
         self.started = int(time.time())
         self.sessions = 0
-        self.metrics = Metrics()
+        self.observers = Observers.of(settings, self.model)
         self._transcriber = transcriber
         self._readiness = Readiness(engine, transcriber)
         self._on_ready, self._on_failure = on_ready, on_failure
+
+    @property
+    def metrics(self) -> Metrics:
+        """What is counted."""
+        return self.observers.metrics
 
     @property
     def model(self) -> str:
@@ -105,7 +112,7 @@ class Gateway:
         vad = VadWorker()
         judging = ThreadPoolExecutor(1, thread_name_prefix="end-of-turn")
         self._services = Services(
-            self.engine, vad, self.settings, self.metrics, self._transcriber, _turn_model(), judging
+            self.engine, vad, self.settings, self.observers, self._transcriber, _turn_model(), judging
         )
         self.metrics.watch(lag=lambda: vad.behind_s, ready=lambda: self.ready)
         self._readiness.start(self._on_ready, self._on_failure)
@@ -115,6 +122,7 @@ class Gateway:
             await self._readiness.stop()
             vad.close()
             judging.shutdown(wait=False, cancel_futures=True)
+            await asyncio.to_thread(self.observers.close)
 
     def check_ready(self) -> None:
         """Raises ProtocolError `engine_not_ready`."""

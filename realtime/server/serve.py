@@ -64,6 +64,19 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--stun", help="STUN server for WebRTC calls, such as stun:stun.example.com:3478")
     parser.add_argument("--audio-folder", type=Path, help="let requests over HTTP name files in this folder")
     parser.add_argument("--max-sessions", type=int, default=server.max_sessions)
+    parser.add_argument("--log", choices=("plain", "json"), default="plain", help="json: one object a line")
+    parser.add_argument(
+        "--log-events",
+        choices=("off", "ids", "all"),
+        default=server.log_events,
+        help="log each event: never (default), its type and ids, or all of it, words and sound included",
+    )
+    parser.add_argument(
+        "--traces", action="store_true", help="send a trace of each turn to $OTEL_EXPORTER_OTLP_ENDPOINT"
+    )
+    parser.add_argument(
+        "--record", type=Path, metavar="FOLDER", help="record every session, words and sound included"
+    )
     parser.add_argument("--in-process", action="store_true", help="run the engine in the gateway's process")
     parser.set_defaults(func=run)
 
@@ -72,9 +85,10 @@ def run(options: argparse.Namespace) -> int:
     """Serve until stopped; returns the exit code."""
     # Imported here, so that the other commands need not wait for a web server and a detector.
     from engine.factory import create
+    from engine.logs import configure
     from realtime.server.serving import Serving
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure(options.log, "gateway")
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
     server_settings = ServerSettings(
         host=options.host,
@@ -89,6 +103,9 @@ def run(options: argparse.Namespace) -> int:
         stun=options.stun,
         max_sessions=options.max_sessions,
         early_answers=options.early_answers,
+        log_events=options.log_events,
+        traces=options.traces,
+        record=options.record,
     )
     try:
         _check(options)
@@ -107,13 +124,16 @@ def run(options: argparse.Namespace) -> int:
                 max_seconds=options.max_seconds,
                 temperature=options.temperature,
                 top_k=options.top_k,
+                logs=options.log,
                 in_process=options.in_process,
             )
         )
         transcriber = None
         if options.transcriber:
             transcriber = create(
-                EngineSettings(model=options.transcriber, device=options.device, dtype=options.dtype)
+                EngineSettings(
+                    model=options.transcriber, device=options.device, dtype=options.dtype, logs=options.log
+                )
             )
         return Serving(engine, server_settings, transcriber).run()
     except EngineError as error:

@@ -19,6 +19,8 @@ class ServerSettings:
     that long for voice activity detection is not read until it has been heard. `stalled_s`: a client
     whose network takes nothing for so long is gone. `keys_file` and `secret_file`: who may come in, see
     `realtime.server.keys` and `client_secrets`. `open`: anybody who reaches the server may.
+    `log_events`: log each event of the protocol: never, by its type and ids, or whole. `traces`: send a trace
+    of each turn to an OpenTelemetry collector. `record`: folder in which sessions are recorded; None: none.
     """
 
     host: str = "127.0.0.1"
@@ -41,3 +43,6 @@ class ServerSettings:
     max_unheard_s: float = 60.0
     stalled_s: float = 60.0
     tick_s: float = 1.0
+    log_events: Literal["off", "ids", "all"] = "off"
+    traces: bool = False
+    record: Path | None = None
