@@ -155,7 +155,7 @@ def test_a_voice_that_is_corrupted(tmp_path):
 
 
 def test_a_checkpoint_that_is_corrupted_when_the_engine_has_to_start_again(tmp_path, monkeypatch):
-    """The child is echo's, which starts soon; before it starts, the checkpoint is read as the model's reads it."""
+    """The child is echo's, which starts soon; before that the checkpoint is read as the model reads it."""
     weights = tmp_path / "model.safetensors"
     shutil.copy(GOLDEN / "model.safetensors", weights)
     start = Child.start
