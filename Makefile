@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OLD_CLIENT := .clients/openai-2.6.1
 AGENTS := .clients/openai-agents
+# Clients too large for the tests' own environment; each has one of its own, named as its folder in examples/.
+FRAMEWORKS := livekit pipecat
 NODE_CLIENTS := tests/conformance/node
 CPU_TORCH := https://download.pytorch.org/whl/cpu
 
@@ -16,11 +18,12 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraint
 # What `make demo` serves: echo, a folder or a hub id. Empty takes the best there is on this machine.
 MODEL ?=
 
-.PHONY: help demo test audit conformance lint format install clean
+.PHONY: help demo test fuzz soak audit examples conformance lint format install clean
 
 help:
 	@echo 'make demo     install, start a server on the best model there is here, and speak with it'
 	@echo 'make test     lint, types and all tests'
+	@echo 'make examples install LiveKit Agents and Pipecat too, and run every example'
 	@echo 'make conformance  stock clients hold conversations; writes tests/conformance/MATRIX.md'
 	@echo 'make audit    known vulnerabilities of what is installed, where the database can be asked'
 	@echo 'make lint     ruff and mypy alone'
@@ -32,7 +35,16 @@ demo: $(STAMP)
 	@$(BIN)/python examples/demo.py $(if $(MODEL),--model '$(MODEL)')
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -rs
+
+examples: $(STAMP) $(FRAMEWORKS:%=.clients/%/.installed)
+	$(BIN)/python -m pytest -rs tests/examples
+
+.clients/%/.installed: examples/%/requirements.txt | $(STAMP)
+	@echo 'installing what examples/$* needs into .clients/$* (once)'
+	@$(BIN)/python -m venv $(@D)
+	@$(@D)/bin/python -m pip install --disable-pip-version-check -q -r $<
+	@touch $@
 
 # Not part of `make test`: it asks a database on the network.
 audit: $(STAMP)

@@ -93,7 +93,7 @@ def row(records: list[Notes]) -> tuple[str, ...]:
         ms(jitter, 99),
         f"{heard.dry}",
         f"{len(barge_ins)}",
-        ms([each.noticed for each in barge_ins], 50),
+        ms([each.noticed for each in barge_ins if each.noticed is not None], 50),
         *(ms([each.last_delta for each in barge_ins], percent) for percent in (50, 95)),
         ms(lateness, 99),
     )

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[1] / ".ci" / "audit.py"
+OWN = {"name": "chroma-realtime", "skip_reason": "not on PyPI"}
 
 
 def found(*vulns):
     flaws = [{"id": name, "fix_versions": ["2.0"]} for name in vulns]
     safe = {"name": "safe", "version": "1", "vulns": []}
-    own = {"name": "chroma-realtime", "skip_reason": "not on PyPI"}
-    return json.dumps({"dependencies": [safe, own, {"name": "risky", "version": "1.0", "vulns": flaws}]})
+    return json.dumps({"dependencies": [safe, OWN, {"name": "risky", "version": "1.0", "vulns": flaws}]})
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,7 @@ def found(*vulns):
         ),
         ("", "ERROR: cannot connect to pypi.org", 0, "nothing was audited: ERROR: cannot connect"),
         ("", "", 0, "nothing was audited"),
+        (json.dumps({"dependencies": [OWN]}), "", 0, "nothing was audited"),
     ],
 )
 def test_it_fails_for_vulnerabilities_and_for_nothing_else(output, errors, code, said):

@@ -27,15 +27,16 @@ _AUDIBLE = 0.01
 _PATIENCE_S = 10.0
 """How long the last question may take to be answered."""
 _COMMIT = '{"type":"input_audio_buffer.commit"}'
+_CANCEL = '{"type":"response.cancel"}'
 _RESPOND = '{"type":"response.create"}'
 
 
 @dataclass(frozen=True, slots=True)
 class BargeIn:
-    """Seconds from the first sound of an interruption to `speech_started`, and to the last sound of the
-    answer that it interrupted."""
+    """Seconds from the first sound of an interruption to `speech_started` (None: a client that commits by
+    hand interrupts by hand too), and to the last sound of the answer that it interrupted."""
 
-    noticed: float
+    noticed: float | None
     last_delta: float
 
 
@@ -177,7 +178,7 @@ class Caller:
             now = self._clock.time()
             self._record.late(now - due)
             if not self._to_say and now < until and self._plan.due(now):
-                self._ask(now)
+                await self._ask(now)
             await self._socket.send(self._to_say.popleft() if self._to_say else self._speech.silence)
             if self._owed and not self._to_say and self._speech_end is None:
                 # As planned, not as it was: a server that holds up its clients is not let off.
@@ -188,7 +189,7 @@ class Caller:
             due += self._speech.piece_s
             await asyncio.sleep(due - self._clock.time())
 
-    def _ask(self, now: float) -> None:
+    async def _ask(self, now: float) -> None:
         if self._owed:
             self._record.heard(Heard())
         self._owed, self._speech_end = True, None
@@ -196,6 +197,8 @@ class Caller:
         self._to_say.extend(self._speech.pieces)
         if self._answer is not None:
             self._spoke = now
+            if self._manual:
+                await self._socket.send(_CANCEL)
 
     async def _listen(self) -> None:
         async for frame in self._socket:
@@ -226,9 +229,11 @@ class Caller:
         if status == "failed":
             error = (response.get("status_details") or {}).get("error") or {}
             self._record.failed(error.get("code") or "response_failed")
-        elif answer is not None and status == "cancelled" and spoke is not None and noticed is not None:
-            # Where no sound came after it began to speak, there was nothing to wait for.
-            self._record.barge_in(BargeIn(noticed - spoke, max(0.0, answer.last - spoke)))
+        elif answer is not None and status == "cancelled" and spoke is not None:
+            if noticed is not None or self._manual:
+                took = None if noticed is None else noticed - spoke
+                # Where no sound came after it began to speak, there was nothing to wait for.
+                self._record.barge_in(BargeIn(took, max(0.0, answer.last - spoke)))
         elif answer is not None and status != "cancelled" and not answer.hears:
             self._plan.unheard(self._clock.time())
         self._end(whole=True)

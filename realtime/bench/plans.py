@@ -41,7 +41,8 @@ class Dialogue:
 
 class Timetable:
     """An open loop: a question every so many seconds, whether or not the server keeps up. A time that has
-    passed while something was being said is left out. Each nth answer is interrupted beside that.
+    passed while something was being said is left out. Each nth answer is interrupted: that is a question in
+    place of the next one.
 
     Args:
         first: when the first question is asked.
@@ -59,6 +60,7 @@ class Timetable:
     def due(self, now: float) -> bool:
         if self._barge_in is not None and now >= self._barge_in:
             self._barge_in = None
+            self._next += self._every
             return True
         if now < self._next:
             return False

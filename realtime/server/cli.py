@@ -11,6 +11,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     from engine import doctor
     from engine.voices import cli as voice
+    from realtime.bench import command as bench
     from realtime.server import key, serve, talk
 
     parser = argparse.ArgumentParser(
@@ -18,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
         description="An OpenAI-compatible realtime server for FlashLabs Chroma: speech in, speech out.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, talk, voice, key, doctor):
+    for command in (serve, talk, bench, voice, key, doctor):
         command.add_parser(commands)
     options = parser.parse_args(arguments)
     return int(options.func(options))

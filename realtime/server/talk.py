@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from realtime.audio.recording import RATE, RecordingError, read_recording
+from realtime.bench.address import any_certificate
 from realtime.server.playback import Answer
 
 _APPEND_MS = 40
@@ -96,7 +97,7 @@ class Talk:
         if base.startswith("http"):
             base = base.replace("http", "ws", 1)
         client = openai.AsyncOpenAI(api_key=self._options.api_key, base_url=base, websocket_base_url=base)
-        extra: Any = {"ssl": _any_certificate()} if self._options.insecure else {}
+        extra: Any = {"ssl": any_certificate()} if self._options.insecure else {}
         async with client.realtime.connect(model="chroma", websocket_connection_options=extra) as connection:
             asking = asyncio.create_task(self._ask(connection))
             listening = asyncio.create_task(self._listen(connection))
@@ -242,12 +243,3 @@ class Talk:
 
     def _log(self, line: str) -> None:
         print(f"{self._now():8.3f}  {line}", flush=True)
-
-
-def _any_certificate() -> Any:
-    import ssl
-
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context

@@ -1,9 +1,9 @@
 """The operator's own mark in everything that is spoken: `serve --watermark module:function`.
 
 `function(answer_id)` is called once for each answer that has sound, and returns what marks it: a function
-from PCM16 (little-endian, mono, 24 kHz, whole samples, 80 ms at a time) to as many bytes of it. That is called
-in order, so that it may carry state, and on the server's event loop, so it has to be quick. Sound that could not
-be marked is never sent: the answer fails as `watermark_failed`.
+from PCM16 (little-endian, mono, 24 kHz, whole samples, 80 ms at a time) to as many bytes of it. That is
+called in order, so that it may carry state, and on the server's event loop, so it has to be quick. Sound
+that could not be marked is never sent: the answer fails as `watermark_failed`.
 """
 
 from __future__ import annotations
