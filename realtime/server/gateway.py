@@ -28,6 +28,7 @@ from realtime.server.observe.observers import Observers
 from realtime.server.readiness import Readiness
 from realtime.server.services import Services
 from realtime.server.settings import ServerSettings
+from realtime.server.watermark import MarkedEngine, find_marker
 from realtime.session.config import SessionConfig
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,9 @@ class Gateway:
     Args:
         transcriber: an engine beside the first that only transcribes, and the name clients call it by.
         on_ready, on_failure: exactly one is called, when loading has ended.
+
+    Raises:
+        EngineError: there is no such watermark as the settings name.
     """
 
     def __init__(
@@ -67,7 +71,8 @@ class Gateway:
         access: Access | None = None,
         transcriber: Engine | None = None,
     ) -> None:
-        self.engine = engine
+        marker = find_marker(settings.watermark) if settings.watermark else None
+        self.engine = engine = MarkedEngine(engine, marker) if marker else engine
         self.settings = settings
         self.access = access or Access(Keyring(), ClientSecrets(signing_secret(None, None)))
         self.started = int(time.time())

@@ -88,6 +88,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--record", type=Path, metavar="FOLDER", help="record every session, words and sound included"
     )
     parser.add_argument("--in-process", action="store_true", help="run the engine in the gateway's process")
+    parser.add_argument(
+        "--watermark",
+        metavar="MODULE:FUNCTION",
+        help="what marks all outgoing sound; see docs/threat-model.md",
+    )
     _add_limits(parser)
     parser.set_defaults(func=run)
 
@@ -125,6 +130,7 @@ def run(options: argparse.Namespace) -> int:
         audio_folder=options.audio_folder,
         stun=options.stun,
         origins=tuple(options.origin),
+        watermark=options.watermark,
         early_answers=options.early_answers,
         **{one.name: getattr(options, one.name) for one in fields(Limits)},
         log_events=options.log_events,
