@@ -1,7 +1,7 @@
 """The floor under a gateway: a WebSocket server that reads what clients send, and answers probes alone.
 
-The same uvicorn with the same settings as the gateway, and no more than that: no JSON is read of sound, nothing
-is decoded, nobody listens. `python -m benchmarks.bare --port 0`.
+The same uvicorn with the same settings as the gateway, and no more than that: no JSON is read of sound,
+nothing is decoded, nobody listens. `python -m benchmarks.bare --port 0`.
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
 """What one core of gateway bears: `python -m benchmarks.gateway`.
 
-`--talking` sessions send 20 ms of sound every 20 ms, speech and silence, under server_vad, are answered by the
-echo engine at the pace at which its answers play, and interrupt every fourth answer; `--idle` more are open and
-say nothing. The whole gateway (sockets, protocol, voice activity detection) is pinned to one core; the engine's
-process and the clients have the others. An event there and back every second, behind the session's own sound,
-shows how long the gateway lets anything wait. Beside it, in the same run, the same clients with
-`benchmarks.bare`, which reads frames and does nothing with them: what is above that is the gateway's own.
+`--talking` sessions send 20 ms of sound every 20 ms, speech and silence, under server_vad, are answered by
+the echo engine at the pace at which its answers play, and interrupt every fourth answer; `--idle` more are
+open and say nothing. The whole gateway (sockets, protocol, voice activity detection) is pinned to one core;
+the engine's process and the clients have the others. An event there and back every second, behind the
+session's own sound, shows how long the gateway lets anything wait. Beside it, in the same run, the same
+clients with `benchmarks.bare`, which reads frames and does nothing with them: what is above that is the
+gateway's own.
 
-Memory: of the gateway's process before there are sessions, with the idle ones, and with all of them at the end.
+Memory: of the gateway's process before there are sessions, with the idle ones, and with all of them at the
+end.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ _PATIENCE_S = 10.0
 """How long the last question may take to be answered."""
 _COMMIT = '{"type":"input_audio_buffer.commit"}'
 _PROBE = '{"type":"conversation.item.retrieve","event_id":"probe","item_id":"item_that_is_not_there"}'
-"""What any server answers at once, with an error that names `probe`: behind the sound that was sent before it,
-as every event of this session."""
+"""What any server answers at once, with an error that names `probe`: behind the sound that was sent before
+it, as every event of this session."""
 _CANCEL = '{"type":"response.cancel"}'
 _RESPOND = '{"type":"response.create"}'
 
