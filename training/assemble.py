@@ -8,6 +8,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 from transformers import MimiConfig, MimiModel
 
+from engine.settings import EngineSettings
 from training.codec.codes import MelCodec
 from training.codec.sound import SoundDecoder, SoundEncoder
 from training.reasoner.hearing import build_tower
@@ -19,6 +20,8 @@ from training.speech.model import SpeechModel
 from training.tokens import Encoder
 
 _LANGUAGE, _TOWER = "model.", "tower."
+_CLEAREST = 0.4, 0.3
+"""Temperatures of codebook 0 and of the others at which fewest words are lost (training/README.md)."""
 
 
 def reasoner_weights(folder: Path) -> tuple[Weights, Weights]:
@@ -58,7 +61,14 @@ def untrained() -> Weights:
 def trained(folder: Path) -> Weights:
     """All tensors of the checkpoint, from the newest of each stage."""
     language, tower = reasoner_weights(folder)
-    return _named(_codec(folder), language, tower, load_stage(folder, "voice", "speech"))
+    return _named(_codec(folder), language, tower, _sharpened(load_stage(folder, "voice", "speech")))
+
+
+def _sharpened(speech: Weights) -> Weights:
+    """Heads scaled so that a draw at the engine's own temperature is as one at `_CLEAREST`."""
+    usual = EngineSettings("").temperature
+    heads = {"backbone.codebook0_head.weight": _CLEAREST[0], "decoder.codebook_head.weight": _CLEAREST[1]}
+    return speech | {name: speech[name] * (usual / clearest) for name, clearest in heads.items()}
 
 
 def _named(codec: Weights, language: Weights, tower: Weights, speech: Weights) -> Weights:
