@@ -18,13 +18,14 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraint
 # What `make demo` serves: echo, a folder or a hub id. Empty takes the best there is on this machine.
 MODEL ?=
 
-.PHONY: help demo test examples conformance lint format install clean
+.PHONY: help demo test fuzz soak audit examples conformance lint format install clean
 
 help:
 	@echo 'make demo     install, start a server on the best model there is here, and speak with it'
 	@echo 'make test     lint, types and all tests'
 	@echo 'make examples install LiveKit Agents and Pipecat too, and run every example'
 	@echo 'make conformance  stock clients hold conversations; writes tests/conformance/MATRIX.md'
+	@echo 'make audit    known vulnerabilities of what is installed, where the database can be asked'
 	@echo 'make lint     ruff and mypy alone'
 	@echo 'make format   let ruff put the code in order'
 	@echo 'make install  the local environment in $(VENV) alone'
@@ -44,6 +45,11 @@ examples: $(STAMP) $(FRAMEWORKS:%=.clients/%/.installed)
 	@$(BIN)/python -m venv $(@D)
 	@$(@D)/bin/python -m pip install --disable-pip-version-check -q -r $<
 	@touch $@
+
+# Not part of `make test`: it asks a database on the network.
+audit: $(STAMP)
+	@$(PIP) pip-audit || echo 'pip-audit cannot be had here'
+	@$(BIN)/python .ci/audit.py
 
 conformance: $(STAMP)
 	@cd $(NODE_CLIENTS) && npm ci --no-audit --no-fund --silent
