@@ -25,6 +25,8 @@ help:
 	@echo 'make test     lint, types and all tests'
 	@echo 'make examples install LiveKit Agents and Pipecat too, and run every example'
 	@echo 'make conformance  stock clients hold conversations; writes tests/conformance/MATRIX.md'
+	@echo 'make fuzz     for hours: a million events, random requests, random files'
+	@echo 'make soak     an hour of 100 sessions (MODEL=…, echo by itself): does it leak?'
 	@echo 'make audit    known vulnerabilities of what is installed, where the database can be asked'
 	@echo 'make lint     ruff and mypy alone'
 	@echo 'make format   let ruff put the code in order'
@@ -45,6 +47,19 @@ examples: $(STAMP) $(FRAMEWORKS:%=.clients/%/.installed)
 	@$(BIN)/python -m venv $(@D)
 	@$(@D)/bin/python -m pip install --disable-pip-version-check -q -r $<
 	@touch $@
+
+# For hours, each of the fuzzers that `make test` runs for a moment.
+fuzz: $(STAMP)
+	$(BIN)/python tests/fuzz/fuzz_session.py
+	CHROMA_REALTIME_FUZZ_EXAMPLES=500 $(BIN)/python -m pytest tests/server/test_openapi.py --timeout=7200
+	@if $(BIN)/python -c 'import atheris' 2>/dev/null; then \
+		for target in sound events dialect wire calls chat secret; do \
+			$(BIN)/python tests/fuzz/fuzz_decoders.py $$target -max_total_time=600 || exit 1; done; \
+	else echo 'no atheris here: the decoders were not fuzzed'; fi
+
+# An hour of 100 sessions; memory and descriptors have to stay flat. MODEL chooses what is served.
+soak: $(STAMP)
+	$(BIN)/python -m benchmarks.soak --model '$(or $(MODEL),echo)'
 
 # Not part of `make test`: it asks a database on the network.
 audit: $(STAMP)

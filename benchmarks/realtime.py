@@ -152,8 +152,8 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parse(arguments)
     try:
-        with served(serve_options(options)) as address:
-            rows, refused = asyncio.run(measure(f"{address}/v1/realtime?model=chroma", options))
+        with served(serve_options(options)) as server:
+            rows, refused = asyncio.run(measure(f"{server.address}/v1/realtime?model=chroma", options))
         device = pick_device(options.device)
         dtype = pick_dtype(options.dtype, device)
     except (EngineError, RuntimeError, ValueError, OSError, WebSocketException) as error:

@@ -27,6 +27,9 @@ _AUDIBLE = 0.01
 _PATIENCE_S = 10.0
 """How long the last question may take to be answered."""
 _COMMIT = '{"type":"input_audio_buffer.commit"}'
+_PROBE = '{"type":"conversation.item.retrieve","event_id":"probe","item_id":"item_that_is_not_there"}'
+"""What any server answers at once, with an error that names `probe`: behind the sound that was sent before
+it, as every event of this session."""
 _CANCEL = '{"type":"response.cancel"}'
 _RESPOND = '{"type":"response.create"}'
 
@@ -56,6 +59,9 @@ class Record(Protocol):
     def asked(self) -> None:
         """A question begins."""
 
+    def probed(self, seconds: float) -> None:
+        """So long an event took there and back."""
+
     def failed(self, code: str) -> None:
         """The server said that something went wrong."""
 
@@ -69,6 +75,7 @@ class Notes:
     lateness: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     questions: int = 0
+    round_trips: list[float] = field(default_factory=list)
 
     def heard(self, heard: Heard) -> None:
         self.answers.append(heard)
@@ -81,6 +88,9 @@ class Notes:
 
     def asked(self) -> None:
         self.questions += 1
+
+    def probed(self, seconds: float) -> None:
+        self.round_trips.append(seconds)
 
     def failed(self, code: str) -> None:
         self.failures.append(code)
@@ -129,6 +139,7 @@ class Caller:
         plan: when it is asked.
         manual: the client commits its turns and asks for the answers; no turn detection.
         settings: more of the session, such as instructions.
+        probe_s: an event is sent there and back every so many seconds; 0: none is.
     """
 
     def __init__(
@@ -140,6 +151,7 @@ class Caller:
         *,
         manual: bool = False,
         settings: dict[str, Any] | None = None,
+        probe_s: float = 0.0,
     ) -> None:
         self._socket, self._speech, self._plan, self._record = socket, speech, plan, record
         self._manual, self._settings = manual, settings or {}
@@ -154,6 +166,10 @@ class Caller:
         self._spoke: float | None = None
         """When it began to interrupt the answer that it hears."""
         self._noticed: float | None = None
+        self._probe_s = probe_s
+        self._probe_at = self._clock.time() + probe_s
+        self._probed: float | None = None
+        """When the probe was sent that is under way."""
 
     async def talk(self, until: float) -> None:
         """Hold the conversation until a time of the event loop's clock; then nothing new is asked, but the
@@ -186,6 +202,10 @@ class Caller:
                 if self._manual:
                     await self._socket.send(_COMMIT)
                     await self._socket.send(_RESPOND)
+            if self._probe_s and self._probed is None and now >= self._probe_at:
+                self._probed = self._clock.time()
+                self._probe_at += self._probe_s
+                await self._socket.send(_PROBE)
             due += self._speech.piece_s
             await asyncio.sleep(due - self._clock.time())
 
@@ -220,6 +240,9 @@ class Caller:
                 self._answer.hear(now, base64.b64decode(event["delta"]))
             case "response.done":
                 self._done(event["response"])
+            case "error" if event["error"].get("event_id") == "probe" and self._probed is not None:
+                self._record.probed(now - self._probed)
+                self._probed = None
             case "error":
                 self._record.failed(event["error"].get("code") or event["error"]["type"])
 

@@ -29,6 +29,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--barge-in-after", type=float, default=1.0, metavar="S", help="s after its first sound (1)")
     add("--append-ms", type=int, default=20, help="sound of one append (default 20)")
     add("--manual", action="store_true", help="clients commit by hand: no turn detection")
+    add("--probe", type=float, default=0.0, metavar="S", help="send an event there and back every S seconds")
     add("--model", default="gpt-realtime", help="where the URL names none")
     add("--voice", help="voice of the answers")
     add("--instructions", help="system prompt")
@@ -74,6 +75,7 @@ def run(options: argparse.Namespace) -> int:
         after=options.barge_in_after,
         manual=options.manual,
         settings=_settings(options),
+        probe_s=options.probe,
         key=options.api_key,
         insecure=options.insecure,
     )
@@ -127,6 +129,7 @@ def _check(options: argparse.Namespace) -> None:
         (options.sessions + options.idle < 1, "there are no sessions to hold"),
         (options.seconds <= 0, "--seconds must be more than 0"),
         (options.ramp < 0 or options.warm_up < 0, "--ramp and --warm-up must be 0 or more"),
+        (options.probe < 0, "--probe must be 0 or more"),
         (options.every <= 0, "--every must be more than 0"),
         (options.barge_in < 0, "--barge-in must be 0 or more"),
         (not 5 <= options.append_ms <= 1000, "--append-ms must be between 5 and 1000"),

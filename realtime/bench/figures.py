@@ -23,6 +23,7 @@ LABELS = {
     "gap": "gaps as a listener hears them",
     "noticed": "barge-in: onset to speech_started",
     "barge_in": "barge-in: onset to last delta",
+    "round_trip": "an event there and back",
     "late": "own microphone late",
 }
 """Every histogram, and what it shows. All in seconds outside, in whole microseconds inside."""
@@ -81,6 +82,9 @@ class Figures:
 
     def late(self, seconds: float) -> None:
         self.add("late", seconds)
+
+    def probed(self, seconds: float) -> None:
+        self.add("round_trip", seconds)
 
     def asked(self) -> None:
         self.counts["questions"] += 1

@@ -39,6 +39,7 @@ class Load:
         every: from one question to the next, whether or not it was answered.
         interrupts: each nth answer is interrupted, `after` so long; 0: none is.
         settings: more of the session, as `session.update` takes it.
+        probe_s: each conversation sends an event there and back so often; 0: none does.
         key: shown as a bearer token.
         insecure: any certificate will do.
     """
@@ -54,6 +55,7 @@ class Load:
     after: float = 1.0
     manual: bool = False
     settings: dict[str, Any] | None = None
+    probe_s: float = 0.0
     key: str | None = None
     insecure: bool = False
 
@@ -199,6 +201,7 @@ class _Process:
             self._figures,
             manual=load.manual,
             settings=load.settings,
+            probe_s=load.probe_s,
         )
         await caller.talk(loop_now + until - time.monotonic())
 

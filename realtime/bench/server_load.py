@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -66,11 +67,13 @@ class ServerLoad:
     def summary(self) -> dict[str, Any]:
         """Shares of a core over all looks, and the most memory that was seen."""
         first, last = (self._seen[0], self._seen[-1]) if self._seen else (None, (0.0, Used()))
+        shares = [_share(*pair, "cpu_s") for pair in pairwise(self._seen)]
         memory = [used.memory for _, used in self._seen if used.memory is not None]
         engine = [used.engine_memory for _, used in self._seen if used.engine_memory is not None]
         lags = [used.vad_lag_s for _, used in self._seen if used.vad_lag_s is not None]
         return {
             **{name.removesuffix("_s"): _share(first, last, name) for name in _CPU},
+            "cpu_busiest": max((share for share in shares if share is not None), default=None),
             "memory_first": memory[0] if memory else None,
             "memory_most": max(memory, default=None),
             "engine_memory_most": max(engine, default=None),

@@ -15,6 +15,7 @@ from realtime.server.gateway import Gateway
 from realtime.server.guard import Guard
 from realtime.server.observe.requests import CountRequests
 from realtime.server.page_files import PageRoutes
+from realtime.server.rest import openapi
 from realtime.server.rest.answering import ClientGone
 from realtime.server.rest.chat import ChatRoutes
 from realtime.server.rest.errors import answer_error
@@ -55,6 +56,10 @@ class Status:
         status = {"status": "failed" if failure else "loading", "message": failure or "The model is loading."}
         return JSONResponse(status, 503)
 
+    async def openapi(self, _: Request) -> Response:
+        """`GET /openapi.json`."""
+        return JSONResponse(openapi.document())
+
     async def metrics(self, request: Request) -> Response:
         """`GET /metrics`, for Prometheus."""
         gateway = self._gateway
@@ -90,6 +95,7 @@ def create_app(gateway: Gateway) -> Starlette:
         Route("/health", status.health),
         Route("/ready", status.ready),
         Route("/metrics", status.metrics),
+        Route("/openapi.json", status.openapi),
         Route("/v1/models", status.models),
         Route("/v1/models/{model:path}", status.models),
         Route("/v1/chat/completions", ChatRoutes(gateway).create, methods=["POST"]),

@@ -95,7 +95,15 @@ class Browser:
         self._address = address
 
     @contextlib.contextmanager
-    def page(self, url: str, *, width: int = 1280, height: int = 800, dark: bool = False) -> Iterator[Page]:
+    def page(
+        self,
+        url: str,
+        *,
+        width: int = 1280,
+        height: int = 800,
+        dark: bool = False,
+        any_certificate: bool = False,
+    ) -> Iterator[Page]:
         """A page of its own, with no memory of others."""
         with connect(self._address, max_size=None, compression=None) as socket:
             wire = _Wire(socket)
@@ -109,6 +117,8 @@ class Browser:
             wire.call("Runtime.enable")
             wire.call("Log.enable")
             page.look(width=width, height=height, dark=dark)
+            if any_certificate:
+                wire.call("Security.setIgnoreCertificateErrors", ignore=True)
             page.go(url)
             try:
                 yield page

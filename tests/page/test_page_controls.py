@@ -6,7 +6,7 @@ import json
 
 import pytest
 from browser import chromium
-from serving import SPEECH, app
+from serving import SPEECH, app, self_signed
 from using import copied, events, set_field, shows, type_a_turn, words
 from websockets.sync.client import connect
 
@@ -15,6 +15,7 @@ from engine.echo import EchoEngine
 from realtime.server.access import Access
 from realtime.server.client_secrets import ClientSecrets, signing_secret
 from realtime.server.keys import Keyring
+from realtime.server.origins import Origins
 
 KEY = "sk-0123456789abcdef"
 
@@ -150,6 +151,28 @@ def test_a_key_is_asked_for(browser):
         page.until("!document.querySelector('.notice')")
         type_a_turn(page, "let me in")
         page.until(f"{words('model')} === 'let me in'")
+
+
+def test_over_https(browser, tmp_path):
+    certificate, key = self_signed(tmp_path)
+    with (
+        app(EchoEngine(EngineSettings(model="echo")), ssl_certfile=certificate, ssl_keyfile=key) as url,
+        browser.page(url.replace("ws", "https", 1), any_certificate=True) as page,
+    ):
+        type_a_turn(page, "in private")
+        page.until(f"{words('model')} === 'in private'")
+
+
+def test_an_address_that_may_not_come_in_is_told(browser, monkeypatch):
+    monkeypatch.setattr(Origins, "allow", lambda *_: False)
+    with (
+        app(EchoEngine(EngineSettings(model="echo"))) as url,
+        browser.page(url.replace("ws", "http", 1)) as page,
+    ):
+        type_a_turn(page, "hello")
+        page.until(
+            "[...document.querySelectorAll('.notice')].some(one => one.innerText.includes('--origin'))"
+        )
 
 
 def test_a_lost_connection(browser):

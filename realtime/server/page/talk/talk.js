@@ -83,6 +83,7 @@ export class Talk extends EventTarget {
       await opened.open((samples) => this.#sound(samples), this.settings);
       if (this.phase === "off") opened.close();
       else this.microphone = opened;
+      opened.muted = this.muted;
     } catch (error) {
       opened.close();
       this.#trouble(error);

@@ -5,6 +5,7 @@ import { secondsOf } from "../audio/formats.js";
 import { $, announce, h, onceAFrame } from "./dom.js";
 
 const MOST = 5000; // Events that are kept: about ten minutes of talk.
+const MOST_ROWS = 1000;
 const SHOWN_OF_A_RUN = 20;
 const SOUND = new Set(["input_audio_buffer.append", "response.output_audio.delta"]);
 
@@ -46,7 +47,9 @@ export function inspector(talk) {
     if (!ticks[entry.from].checked) return false;
     if (SOUND.has(entry.type) && !ticks.sound.checked) return false;
     const asked = filter.value.trim().toLowerCase();
-    return !asked || JSON.stringify(entry.event).toLowerCase().includes(asked);
+    if (!asked) return true;
+    entry.text ??= JSON.stringify(entry.event).toLowerCase();
+    return entry.text.includes(asked);
   }
 
   function redraw() {
@@ -59,7 +62,7 @@ export function inspector(talk) {
   const draw = onceAFrame(() => {
     const follow = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
     for (; drawn < log.length; drawn += 1) if (passes(log[drawn])) show(log[drawn]);
-    while (list.children.length > MOST / 10) list.firstChild.remove();
+    while (list.children.length > MOST_ROWS) list.firstChild.remove();
     const shown = log.filter(passes).length;
     count.textContent = `${shown < log.length ? `${shown} of ` : ""}${log.length} events`;
     if (follow) list.scrollTop = list.scrollHeight;

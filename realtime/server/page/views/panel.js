@@ -5,12 +5,15 @@ import { $ } from "./dom.js";
 const TITLES = { voices: "Voices", settings: "Settings", events: "Events" };
 
 export function panel() {
+  const over = matchMedia("(max-width: 52rem)"); // As layout.css has it: there the panel covers the talk.
+  const behind = document.querySelectorAll("main, .bar");
   let open = null;
 
   function show(name) {
     open = name;
     $("panel").hidden = !name;
     document.body.classList.toggle("with-panel", Boolean(name));
+    cover();
     for (const one of Object.keys(TITLES)) $(one).hidden = one !== name;
     for (const button of document.querySelectorAll("[data-panel]")) {
       button.setAttribute("aria-expanded", button.dataset.panel === name);
@@ -19,6 +22,11 @@ export function panel() {
     $("panel-title").textContent = TITLES[name];
     $("panel-title").focus();
     $(name).dispatchEvent(new Event("shown"));
+  }
+
+  /** What is covered cannot be reached by keys either. */
+  function cover() {
+    for (const one of behind) one.inert = Boolean(open) && over.matches;
   }
 
   function toggle(name) {
@@ -36,6 +44,7 @@ export function panel() {
   for (const button of document.querySelectorAll("[data-panel]")) {
     button.addEventListener("click", () => toggle(button.dataset.panel));
   }
+  over.addEventListener("change", cover);
   $("panel-close").addEventListener("click", close);
   return { toggle, close };
 }
