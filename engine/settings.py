@@ -41,5 +41,7 @@ class EngineSettings:
     """Record the steps of a GPU at start-up; without, each of their kernels is launched by itself."""
     watchdog_s: float = 60.0
     """Seconds in which the engine's process has to give a sign of life, else it is started again; 0: none."""
+    logs: Literal["plain", "json"] = "plain"
+    """How the engine's own process writes its log."""
     in_process: bool = False
     """True runs the engine in the gateway's own process (tests, tiny models)."""

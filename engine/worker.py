@@ -20,6 +20,7 @@ import psutil
 
 from engine.api import Audio, Engine, EngineError, Event, Finished, Message, Part, Reference, Request
 from engine.factory import create
+from engine.logs import configure
 from engine.settings import EngineSettings
 from engine.wire import (
     Answered,
@@ -156,6 +157,7 @@ async def run(connection: socket.socket) -> None:
     reader, writer = await asyncio.open_unix_connection(sock=connection)
     settings = await receive(reader)
     assert isinstance(settings, EngineSettings)
+    configure(settings.logs, "engine")
     try:
         engine = create(replace(settings, in_process=True))
         await engine.open()
@@ -184,9 +186,7 @@ def end_with(connection: socket.socket) -> None:
 def main() -> None:
     # Ctrl-C reaches the whole process group; when to end is the parent's to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s engine %(name)s: %(message)s", stream=sys.stderr
-    )
+    configure("plain", "engine")
     connection = socket.socket(fileno=int(sys.argv[1]))
     connection.set_inheritable(False)
     end_with(connection)

@@ -41,7 +41,9 @@ async def main(question):
         "url": f"{URL.replace('http', 'ws', 1)}/realtime?model=chroma",
         "api_key": os.environ.get("OPENAI_API_KEY", "unused"),
     }
-    async with await RealtimeRunner(agent).run(model_config=server) as session:
+    settings = {"turn_detection": {"type": "server_vad"}}
+    runner = RealtimeRunner(agent, config={"model_settings": settings})
+    async with await runner.run(model_config=server) as session:
         microphone = asyncio.create_task(speak(session, question))
         sound = 0
         async for event in session:

@@ -12,6 +12,7 @@ def main(arguments: list[str] | None = None) -> int:
     from engine import doctor
     from engine.voices import cli as voice
     from realtime.bench import command as bench
+    from realtime.bench import replay
     from realtime.server import key, serve, talk
 
     parser = argparse.ArgumentParser(
@@ -19,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
         description="An OpenAI-compatible realtime server for FlashLabs Chroma: speech in, speech out.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, talk, bench, voice, key, doctor):
+    for command in (serve, talk, bench, replay, voice, key, doctor):
         command.add_parser(commands)
     options = parser.parse_args(arguments)
     return int(options.func(options))

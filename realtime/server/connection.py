@@ -69,7 +69,7 @@ class Connection:
             lambda message: _call(loop, lambda: self._deaf(message)),
         )
         self._hears = True
-        self._watch = Watch(session, services.metrics)
+        self._watch = Watch(session, services.observers)
 
     async def run(self) -> None:
         """Serve until either side closes."""
@@ -77,6 +77,7 @@ class Connection:
             await self._run()
 
     async def _run(self) -> None:
+        self._watch.opened()
         self._perform(self._session.open())
         # The sender ends with a close of ours, the receiver with one of the client's.
         works = (self._send(), self._receive(), self._tick(), self._abandon())
@@ -95,6 +96,7 @@ class Connection:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._end_answers()
+            self._watch.closed()
 
     async def _break(self) -> None:
         """Tell the client that the fault is here."""
@@ -127,10 +129,11 @@ class Connection:
                 # What came in one piece is received without a pause.
                 await asyncio.sleep(0)
             if isinstance(frame, str):
-                self._perform(self._session.receive(frame))
+                effects = self._session.receive(frame)
             else:
-                self._perform(self._session.receive_binary(frame))
-            self._watch.received()
+                effects = self._session.receive_binary(frame)
+            self._watch.received(frame)
+            self._perform(effects)
             # Not reading makes the client wait in turn: TCP carries it back. The ear's thread only counts,
             # it signals nothing, so that it never waits for a loop.
             while self._ear.behind_s > self._settings.max_unheard_s:  # noqa: ASYNC110
@@ -185,6 +188,7 @@ class Connection:
 
     async def _answer(self, engine: Engine, request: Request) -> None:
         """Let the engine answer; whatever breaks, the session hears of exactly one end."""
+        self._watch.asked(request.id)
         try:
             async for event in engine.respond(request):
                 self._watch.engine(request.id, event)
@@ -196,7 +200,6 @@ class Connection:
         finally:
             self._transcribed.discard(request.id)
             self._leave_if_done()
-            self._watch.answered(request.id)
 
     def _heard(self, epoch: int, probabilities: list[float]) -> None:
         if not self._closing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import time
@@ -23,6 +24,7 @@ from realtime.server.draining import Draining
 from realtime.server.keys import Keyring
 from realtime.server.limit_settings import Limits
 from realtime.server.observe.metrics import Metrics
+from realtime.server.observe.observers import Observers
 from realtime.server.readiness import Readiness
 from realtime.server.services import Services
 from realtime.server.settings import ServerSettings
@@ -76,10 +78,15 @@ class Gateway:
         self.started = int(time.time())
         self.sessions = 0
         self.draining = Draining()
-        self.metrics = Metrics()
+        self.observers = Observers.of(settings, self.model)
         self._transcriber = transcriber
         self._readiness = Readiness(engine, transcriber)
         self._on_ready, self._on_failure = on_ready, on_failure
+
+    @property
+    def metrics(self) -> Metrics:
+        """What is counted."""
+        return self.observers.metrics
 
     @property
     def model(self) -> str:
@@ -120,7 +127,7 @@ class Gateway:
             self.engine,
             vad,
             self.settings,
-            self.metrics,
+            self.observers,
             self._transcriber,
             _turn_model(),
             judging,
@@ -134,6 +141,7 @@ class Gateway:
             await self._readiness.stop()
             vad.close()
             judging.shutdown(wait=False, cancel_futures=True)
+            await asyncio.to_thread(self.observers.close)
 
     def check_ready(self) -> None:
         """Raises ProtocolError `server_stopping`, `engine_not_ready`."""

@@ -74,6 +74,19 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--origin", action="append", default=[], help="a site whose pages may come in; '*' is all of them"
     )
+    parser.add_argument("--log", choices=("plain", "json"), default="plain", help="json: one object a line")
+    parser.add_argument(
+        "--log-events",
+        choices=("off", "ids", "all"),
+        default=server.log_events,
+        help="log each event: never (default), its type and ids, or all of it, words and sound included",
+    )
+    parser.add_argument(
+        "--traces", action="store_true", help="send a trace of each turn to $OTEL_EXPORTER_OTLP_ENDPOINT"
+    )
+    parser.add_argument(
+        "--record", type=Path, metavar="FOLDER", help="record every session, words and sound included"
+    )
     parser.add_argument("--in-process", action="store_true", help="run the engine in the gateway's process")
     parser.add_argument(
         "--watermark",
@@ -100,9 +113,10 @@ def run(options: argparse.Namespace) -> int:
     """Serve until stopped; returns the exit code."""
     # Imported here, so that the other commands need not wait for a web server and a detector.
     from engine.factory import create
+    from engine.logs import configure
     from realtime.server.serving import Serving
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure(options.log, "gateway")
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
     server_settings = ServerSettings(
         host=options.host,
@@ -119,6 +133,9 @@ def run(options: argparse.Namespace) -> int:
         watermark=options.watermark,
         early_answers=options.early_answers,
         **{one.name: getattr(options, one.name) for one in fields(Limits)},
+        log_events=options.log_events,
+        traces=options.traces,
+        record=options.record,
     )
     try:
         _check(options)
@@ -140,13 +157,16 @@ def run(options: argparse.Namespace) -> int:
                 temperature=options.temperature,
                 top_k=options.top_k,
                 watchdog_s=options.watchdog_s,
+                logs=options.log,
                 in_process=options.in_process,
             )
         )
         transcriber = None
         if options.transcriber:
             transcriber = create(
-                EngineSettings(model=options.transcriber, device=options.device, dtype=options.dtype)
+                EngineSettings(
+                    model=options.transcriber, device=options.device, dtype=options.dtype, logs=options.log
+                )
             )
         return Serving(engine, server_settings, transcriber).run()
     except EngineError as error:

@@ -101,6 +101,7 @@ class Serving:
     def _tell_ready(self) -> None:
         print(
             f"Ready: {self.address}/v1/realtime speaks {self._model}.\n"
+            f"Talk to it in a browser: {self.address.replace('ws', 'http', 1)}/\n"
             f"Try it: chroma-realtime talk question.wav --out answer.wav --url {self.address}/v1/realtime",
             file=sys.stderr,
             flush=True,

@@ -18,6 +18,8 @@ class ServerSettings(Limits):
     `realtime.server.keys` and `client_secrets`. `open`: anybody who reaches the server may. `origins`: of
     which sites the pages may come in, see `realtime.server.origins`. `watermark`: `module:function` that
     marks outgoing sound, see `realtime.server.watermark`.
+    `log_events`: log each event of the protocol: never, by its type and ids, or whole. `traces`: send a trace
+    of each turn to an OpenTelemetry collector. `record`: folder in which sessions are recorded; None: none.
     """
 
     host: str = "127.0.0.1"
@@ -34,3 +36,6 @@ class ServerSettings(Limits):
     stun: str | None = None
     watermark: str | None = None
     tick_s: float = 1.0
+    log_events: Literal["off", "ids", "all"] = "off"
+    traces: bool = False
+    record: Path | None = None

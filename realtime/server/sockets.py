@@ -59,7 +59,8 @@ class SocketRoutes:
             transport: Transport = WebSocketTransport(socket)
             if "realtime=v1" in socket.headers.get("openai-beta", "") or _BETA_SUBPROTOCOL in offered:
                 transport = BetaTransport(transport)
-            await Connection(transport, session, gateway.services).run()
+            with gateway.services.recorded(transport, session) as (transport, _):
+                await Connection(transport, session, gateway.services).run()
 
 
 async def _refuse(socket: WebSocket, error: ProtocolError) -> None:

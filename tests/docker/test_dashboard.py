@@ -15,8 +15,6 @@ PROVISIONING = MONITORING / "grafana" / "provisioning"
 sys.path.insert(0, str(ROOT / "tests" / "server"))
 from serving import GOLDEN, command  # noqa: E402
 
-pytest.importorskip("realtime.server.observe", reason="no metrics yet")
-
 
 def queries():
     """Every expression of every panel."""

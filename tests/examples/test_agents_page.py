@@ -9,7 +9,7 @@ import pytest
 from running import QUESTION, environment
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "page"))
-browser = pytest.importorskip("browser", reason="the driver of Chromium is in tests/page")
+import browser
 
 
 @pytest.fixture

@@ -32,6 +32,17 @@ _FLAGS = (
     "--use-fake-device-for-media-stream",
     "--remote-debugging-port=0",
 )
+_WORKED = (
+    "button",
+    "textbox",
+    "searchbox",
+    "slider",
+    "checkbox",
+    "radio",
+    "combobox",
+    "link",
+    "DisclosureTriangle",
+)
 _KEYS = {"Escape": 27, "Enter": 13, " ": 32, "Tab": 9}
 
 
@@ -93,13 +104,12 @@ class Browser:
             wire.session = wire.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)[
                 "sessionId"
             ]
-            page = Page(wire)
+            page = Page(wire, context)
             wire.call("Page.enable")
             wire.call("Runtime.enable")
             wire.call("Log.enable")
             page.look(width=width, height=height, dark=dark)
-            wire.call("Page.navigate", url=url)
-            page.until("document.readyState === 'complete'")
+            page.go(url)
             try:
                 yield page
             finally:
@@ -143,8 +153,24 @@ class _Wire:
 class Page:
     """One tab."""
 
-    def __init__(self, wire: _Wire) -> None:
+    def __init__(self, wire: _Wire, context: str) -> None:
         self._wire = wire
+        self._context = context
+
+    def go(self, url: str) -> None:
+        """Open an address, all of it."""
+        self._wire.call("Page.navigate", url=url)
+        self.until("document.readyState === 'complete'")
+
+    def allow(self, *permissions: str) -> None:
+        """Grant these and no others, by their names in the DevTools protocol."""
+        self._wire.call("Browser.grantPermissions", permissions=permissions, browserContextId=self._context)
+
+    def accessible(self) -> list[tuple[str, str]]:
+        """Role and name of everything that can be worked, as a screen reader is told."""
+        nodes = self._wire.call("Accessibility.getFullAXTree")["nodes"]
+        worked = [node for node in nodes if not node["ignored"] and node["role"]["value"] in _WORKED]
+        return [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in worked]
 
     @property
     def complaints(self) -> list[str]:
@@ -162,15 +188,17 @@ class Page:
         return answer["result"].get("value")
 
     def until(self, condition: str) -> Any:
-        """Wait until an expression is true; its value (true for an element)."""
+        """Wait until an expression, awaited if it is a promise, is true; its value (true for an element)."""
         deadline = time.monotonic() + PATIENCE
         while True:
             # Asked often from within the page, so that a short state is not missed.
             value = self.run(f"""new Promise(done => {{
                 const end = performance.now() + 500;
-                const ask = () => {{
-                    let value; try {{ value = ({condition}); }} catch {{ value = null; }}
-                    if (value || performance.now() > end) done(value instanceof Node ? true : value); else setTimeout(ask, 10);
+                const ask = async () => {{
+                    let value = null;
+                    try {{ value = await ({condition}); }} catch {{ /* Not yet. */ }}
+                    if (value || performance.now() > end) done(value instanceof Node ? true : value);
+                    else setTimeout(ask, 10);
                 }};
                 ask();
             }})""")

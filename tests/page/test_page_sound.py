@@ -172,7 +172,8 @@ def test_the_microphone_loses_nothing_at_any_rate(lab, rate):
         await enough;
         const heard = pieces.flatMap(piece => [...piece]);
         const wrong = heard.map((one, i) => Math.abs(one - Math.sin(2 * Math.PI * 440 * i / 24000) / 2));
-        return {{ sizes: [...new Set(pieces.map(piece => piece.length))], worst: Math.max(...wrong.slice(100)) }};
+        const sizes = [...new Set(pieces.map(piece => piece.length))];
+        return {{ sizes, worst: Math.max(...wrong.slice(100)) }};
         """,
     )
     assert result["sizes"] == [960]
@@ -184,7 +185,8 @@ def test_resampling_in_pieces_is_resampling_as_a_whole(lab):
         lab,
         """
         const { Resampler, resample } = await modules("resample");
-        const sound = noise(5000), whole = resample(sound, 24000, 8000), resampler = new Resampler(24000, 8000);
+        const sound = noise(5000), whole = resample(sound, 24000, 8000);
+        const resampler = new Resampler(24000, 8000);
         const pieces = [];
         for (let at = 0, size = 1; at < sound.length; at += size, size = (size * 7) % 331) {
             pieces.push(...resampler.add(sound.slice(at, at + size)));

@@ -59,7 +59,8 @@ class Metrics:
             "Silences in answers: how long whoever plays the sound as it is sent has run dry.",
             _GAPS,
         )
-        self.audio = self._counter("audio_seconds", "Sound that came in and went out.", "direction")
+        sound = self._counter("audio_seconds", "Sound that came in and went out.", "direction")
+        self._sound_in, self._sound_out = sound.labels("in"), sound.labels("out")
         self.vad_lag = self._gauge(
             "vad_lag_seconds", "Sound that waits for voice activity detection, of the session with most."
         )
@@ -77,6 +78,14 @@ class Metrics:
         except (EngineError, TimeoutError) as error:
             log.debug("no numbers of the engine: %s", error)
             return None
+
+    def sound_in(self, seconds: float) -> None:
+        """So much more sound came."""
+        self._sound_in.inc(seconds)
+
+    def sound_out(self, seconds: float) -> None:
+        """So much more sound was sent."""
+        self._sound_out.inc(seconds)
 
     def ended(self, route: str) -> Callable[[str], None]:
         """Counts answers of a route by how each ended."""

@@ -6,13 +6,14 @@ import time
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from engine import SAMPLE_RATE, AudioDelta, Event, TextDelta
 from realtime.audio.formats import bytes_per_ms
-from realtime.server.observe.metrics import Metrics
-from realtime.server.playback import PlaybackClock
+from realtime.server.observe.observers import Observers
+from realtime.server.observe.session_log import SessionLog, name_of
+from realtime.server.observe.turn import Made, Turn
 from realtime.session.effects import SendAudio
 from realtime.session.session import Session
 
@@ -22,24 +23,7 @@ _KEPT = 600
 """So many times are kept: the longest silence that ends a turn is shorter."""
 
 
-@dataclass
-class Turn:
-    """One turn and its answer: when each step was, in seconds on the watch's clock; None: it was not, or
-    nobody knows. `speech_end` is when the last sound of the user's speech came, `first_pair` the engine's
-    first word, `first_frame` its first sound, `first_delta` when that had been sent."""
-
-    response_id: str
-    begun: float
-    speech_end: float | None = None
-    committed: float | None = None
-    first_pair: float | None = None
-    first_frame: float | None = None
-    first_delta: float | None = None
-    sound_rate: int = 2 * SAMPLE_RATE
-    """Bytes a second of what is sent."""
-    sound_bytes: int = 0
-    played: PlaybackClock = field(default_factory=PlaybackClock)
-    gaps: list[float] = field(default_factory=list)
+_KEPT_ANSWERS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,32 +33,27 @@ class FirstSound:
     turn: Turn
 
 
-@dataclass(slots=True)
-class _Made:
-    """When the engine made the first word and the first sound of an answer, which may be before its turn is
-    known to be over."""
-
-    pair: float | None = None
-    frame: float | None = None
-
-
 class Watch:
-    """Sees all that a connection takes and sends. Its methods return at once.
+    """Sees all that a connection takes, sends and asks. Its methods return at once.
 
     Args:
         clock: seconds, of any beginning.
     """
 
     def __init__(
-        self, session: Session, metrics: Metrics, clock: Callable[[], float] = time.monotonic
+        self, session: Session, observers: Observers, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._session, self._metrics, self._clock = session, metrics, clock
+        self._session, self._clock = session, clock
+        self._metrics, self._traces = observers.metrics, observers.traces
+        self._log = SessionLog(session.id, observers.log_events)
+        self._opened = clock()
+        self._answers = 0
         self._came: deque[tuple[int, float]] = deque(maxlen=_KEPT)
         self._appended = 0
         self._speech_end: float | None = None
         self._committed: float | None = None
         self._turns: dict[str, Turn] = {}
-        self._made: dict[str, _Made] = {}
+        self._made: dict[str, Made] = {}
         self._kinds: dict[str, Callable[[dict[str, Any]], None]] = {
             "input_audio_buffer.speech_stopped": self._speech_stopped,
             "input_audio_buffer.committed": self._commit,
@@ -82,26 +61,39 @@ class Watch:
             "response.done": self._end,
             "error": self._error,
         }
-        self._first_audio = {
-            since: metrics.first_audio.labels(since) for since in ("speech_end", "commit", "response")
-        }
 
-    def received(self) -> None:
-        """A frame was taken."""
+    def opened(self) -> None:
+        """The session begins."""
+        self._log.told("session opened")
+
+    def closed(self) -> None:
+        """The session is over."""
+        for turn in list(self._turns.values()):
+            self._over(turn)
+        self._log.told(
+            "session closed", seconds=round(self._clock() - self._opened, 3), answers=self._answers
+        )
+
+    def received(self, frame: str | bytes | None = None) -> None:
+        """A frame was taken; None: sound that came beside the frames."""
+        if frame is not None:
+            self._log.received(frame)
         appended = self._session.appended
         if appended - self._appended >= _STEP:
-            self._metrics.audio.labels("in").inc((appended - self._appended) / SAMPLE_RATE)
+            self._metrics.sound_in((appended - self._appended) / SAMPLE_RATE)
             self._came.append((appended, self._clock()))
             self._appended = appended
 
     def event(self, event: dict[str, Any]) -> None:
         """An event is about to be sent."""
+        self._log.sent(event)
         kind = self._kinds.get(event["type"])
         if kind is not None:
             kind(event)
 
     def sound(self, effect: SendAudio) -> FirstSound | None:
         """Sound is about to be sent. Returns what is to be sent after it, to come back to `sent`."""
+        self._log.sent_sound(effect)
         turn = self._turns.get(effect.response_id)
         if turn is None:
             return None
@@ -114,29 +106,33 @@ class Watch:
     def sent(self, first: FirstSound) -> None:
         """The first sound of an answer has left."""
         turn = first.turn
-        turn.first_delta = now = self._clock()
+        turn.first_delta = self._clock()
         for since, begin in (
             ("speech_end", turn.speech_end),
             ("commit", turn.committed),
             ("response", turn.begun),
         ):
-            if begin is not None:
-                self._first_audio[since].observe(max(0.0, now - begin))
+            if (wait := turn.until_first_delta(begin)) is not None:
+                self._metrics.first_audio.labels(since).observe(wait)
+        if turn.status is not None:
+            self._over(turn)
+
+    def asked(self, request_id: str) -> None:
+        """The engine is asked for an answer."""
+        # An early answer may be over before its turn is, or be thrown away: the last ones are kept.
+        if len(self._made) >= _KEPT_ANSWERS:
+            del self._made[next(iter(self._made))]
+        self._made[request_id] = Made(self._clock())
 
     def engine(self, request_id: str, event: Event) -> None:
         """The engine did something for an answer."""
-        if isinstance(event, AudioDelta):
-            made = self._made.setdefault(request_id, _Made())
-            if made.frame is None:
-                made.frame = self._clock()
-        elif isinstance(event, TextDelta):
-            made = self._made.setdefault(request_id, _Made())
-            if made.pair is None:
-                made.pair = self._clock()
-
-    def answered(self, request_id: str) -> None:
-        """The engine does no more for an answer."""
-        self._made.pop(request_id, None)
+        made = self._made.get(request_id)
+        if made is None:
+            return
+        if isinstance(event, AudioDelta) and made.frame is None:
+            made.frame = self._clock()
+        elif isinstance(event, TextDelta) and made.pair is None:
+            made.pair = self._clock()
 
     def _speech_stopped(self, event: dict[str, Any]) -> None:
         position = self._session.speech_end
@@ -162,16 +158,45 @@ class Watch:
 
     def _end(self, event: dict[str, Any]) -> None:
         response = event["response"]
-        turn = self._turns.pop(response["id"])
-        made = self._made.get(turn.response_id, _Made())
-        turn.first_pair, turn.first_frame = made.pair, made.frame
-        metrics = self._metrics
+        turn = self._turns[response["id"]]
+        turn.status = response["status"]
+        if made := self._made.get(turn.response_id):
+            turn.asked, turn.first_pair, turn.first_frame = made.asked, made.pair, made.frame
+        metrics, error = self._metrics, (response["status_details"] or {}).get("error")
         metrics.responses.labels("realtime", response["status"]).inc()
-        metrics.audio.labels("out").inc(turn.sound_bytes / turn.sound_rate)
+        metrics.sound_out(turn.sound_s)
         for gap in turn.gaps:
             metrics.gaps.observe(gap)
-        if error := (response["status_details"] or {}).get("error"):
+        if error:
             metrics.errors.labels("response", error["code"]).inc()
+            self._log.told("response failed", response_id=turn.response_id, code=error["code"])
+        if turn.played.first is None or turn.first_delta is not None:
+            self._over(turn)
+
+    def _over(self, turn: Turn) -> None:
+        """All that is to be known of a turn is known."""
+        if self._turns.pop(turn.response_id, None) is None:
+            return
+        self._answers += 1
+        now = self._clock()
+        self._log.told(
+            "response done",
+            response_id=turn.response_id,
+            status=turn.status,
+            after_speech_ms=_ms(turn.until_first_delta(turn.speech_end)),
+            after_commit_ms=_ms(turn.until_first_delta(turn.committed)),
+            sound_s=round(turn.sound_s, 2),
+            gaps=len(turn.gaps),
+        )
+        if self._traces:
+            self._traces.turn(self._session.id, turn, now)
 
     def _error(self, event: dict[str, Any]) -> None:
-        self._metrics.errors.labels("event", event["error"]["code"]).inc()
+        error = event["error"]
+        self._metrics.errors.labels("event", error["code"]).inc()
+        param = None if error["param"] is None else name_of(error["param"])
+        self._log.told("error told", event_id=event["event_id"], code=error["code"], param=param)
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(1000 * seconds, 1)

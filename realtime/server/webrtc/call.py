@@ -43,7 +43,9 @@ class Call:
         self._frames_bytes = 0
         self._settings = services.settings
         self._hearing: asyncio.Task[None] | None = None
-        self._connection = Connection(self, session, services, player=self)
+        self._ended = contextlib.ExitStack()
+        transport, self._recording = self._ended.enter_context(services.recorded(self, session))
+        self._connection = Connection(transport, session, services, player=self)
         self._track = PlayerTrack(
             lambda response: self._connection.take(session.playback_started(response)),
             lambda response: self._connection.take(session.playback_stopped(response)),
@@ -65,6 +67,7 @@ class Call:
             await self._peer.setLocalDescription(await self._peer.createAnswer())
         except Exception as error:
             # aiortc raises whatever its parser stumbles over.
+            self._ended.close()
             await self._peer.close()
             message = f"The SDP offer cannot be answered: {error or type(error).__name__}."
             raise ProtocolError("invalid_offer", message, "sdp") from None
@@ -80,6 +83,7 @@ class Call:
             if self._hearing:
                 self._hearing.cancel()
             self._track.stop()
+            self._ended.close()
             await self._peer.close()
 
     def hang_up(self) -> None:
@@ -158,6 +162,8 @@ class Call:
                 assert isinstance(heard, AudioFrame)
                 for frame in resampler.resample(heard):
                     pcm = bytes(frame.planes[0])[: 2 * frame.samples]
+                    if self._recording:
+                        self._recording.heard(pcm)
                     self._connection.take(self._session.append_sound(pcm))
 
     async def _expire(self) -> None:

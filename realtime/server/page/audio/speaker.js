@@ -26,6 +26,11 @@ export class Speaker extends EventTarget {
     await this.#context.resume();
   }
 
+  /** Nobody listens: the audio thread may stand still until it is opened again. */
+  rest() {
+    if (!this.busy) this.#context?.suspend();
+  }
+
   /** An item is being played, or about to be. */
   get busy() {
     return this.#sounding.size > 0;

@@ -36,7 +36,7 @@ export class Connection {
 
   #begin(closed) {
     return new Promise((opened, failed) => {
-      let why = new ServerError({ code: "unreachable", message: "The server does not answer." });
+      let why = null;
       this.#socket.onmessage = ({ data }) => {
         const event = JSON.parse(data);
         if (event.type === "session.created") {
@@ -48,9 +48,15 @@ export class Connection {
         }
         this.#passed("server", event);
       };
-      this.#socket.onclose = () => failed(why);
+      this.#socket.onclose = () => (why ? failed(why) : refused().catch(failed));
     });
   }
+}
+
+/** A browser is not told why a WebSocket was refused before it was open; why a request is, it is. */
+async function refused() {
+  if (!key.get().startsWith("ek_")) await clientSecret();
+  throw new ServerError({ code: "unreachable", message: "The server does not answer." });
 }
 
 function address() {

@@ -49,6 +49,18 @@ const KNOWN = {
     act: "again",
   },
   rate_limit_exceeded: { title: "This key has used its share", advice: "" },
+  origin_not_allowed: {
+    title: "This address may not come in",
+    advice:
+      "Start the server with --origin and this page's address, or let the proxy before it pass the Host" +
+      " header on.",
+  },
+  server_stopping: { title: "The server is stopping", advice: "Connect again when it is back.", act: "again" },
+  session_idle: { title: "Nobody has said anything for long", advice: "Connect again to go on.", act: "again" },
+  conversation_full: {
+    title: "The conversation is as long as it may be",
+    advice: "Reload this page to begin another.",
+  },
   session_expired: { title: "The session has reached its longest", advice: "Connect again to go on.", act: "again" },
   unreachable: {
     title: "The server does not answer",
@@ -67,6 +79,7 @@ export function explained(code, message = "") {
   const known = KNOWN[code];
   if (!known) return { title: "That did not work", advice: message || code };
   // Where the server knows more (how many sessions, how many seconds), it says it better.
+  if (known.act === "key") return { ...known, advice: `${message} ${known.advice}`.trim() };
   const [said] = message.match(/^[^']*\d[^']*$/) ?? [];
   return { ...known, advice: said ?? (known.advice || message) };
 }

@@ -10,7 +10,7 @@ export function stateOf({ phase, microphone, muted, push, hearing, answering, pl
   if (hearing) return { name: "hearing", label: "Hearing you" };
   if (playing) return { name: "speaking", label: "Speaking" };
   if (answering) return { name: "thinking", label: "Thinking" };
-  if (!microphone) return { name: "ready", label: "Ready for text" };
+  if (!microphone) return { name: "ready", label: "Ready" };
   if (push) return { name: "ready", label: "Hold to talk" };
   if (muted) return { name: "muted", label: "Muted" };
   return { name: "listening", label: "Listening" };

@@ -32,6 +32,7 @@ export class Talk extends EventTarget {
   #calls = new Calls();
   #answering = new Set(); // Responses that are being made.
   #heard = false; // The server hears speech.
+  #complained = false; // The last that the server said was an error.
   #connecting = null;
   #opening = null; // A microphone that the person is being asked for.
   #heldFrom = 0;
@@ -71,8 +72,8 @@ export class Talk extends EventTarget {
 
   /** Connect, if that is still to be done, and open the microphone if it is wanted. From a gesture. */
   async start({ microphone }) {
-    const sounding = this.speaker.open();
-    await Promise.all([sounding, this.#connect(), microphone && this.listen()]);
+    await this.speaker.open();
+    await Promise.all([this.#connect(), microphone && this.listen()]);
   }
 
   async listen() {
@@ -223,6 +224,7 @@ export class Talk extends EventTarget {
   #passed(from, event) {
     this.#fire("passed", { from, event });
     if (from === "client") return;
+    this.#complained = event.type === "error";
     const round = this.latency.apply(event, performance.now());
     if (round) this.#fire("round", { round });
     this.#turn(this.conversation.apply(event));
@@ -273,7 +275,8 @@ export class Talk extends EventTarget {
   #lost() {
     const microphone = Boolean(this.microphone);
     this.#left();
-    this.#fire("trouble", { error: { code: "connection_lost" }, microphone });
+    // Whoever closes a session for a reason has said it just before.
+    if (!this.#complained) this.#fire("trouble", { error: { code: "connection_lost" }, microphone });
   }
 
   #left() {
@@ -283,8 +286,7 @@ export class Talk extends EventTarget {
     this.#answering.clear();
     this.microphone?.close();
     this.microphone = null;
-    this.speaker.stop();
-    this.#changed();
+    this.#stopPlaying().then(() => this.phase === "off" && this.speaker.rest());
   }
 
   #trouble(error) {

@@ -7,26 +7,34 @@ import { $ } from "./dom.js";
 
 const SECONDS = 12;
 const STEP = 40; // Milliseconds of a bar.
+const LEVEL = 20; // Milliseconds that the loudspeaker's levels are apart.
+const DRIFT = 200; // Milliseconds by which sound may come out of step with the clock before it is put right.
 const BAR = 0.62; // Of a step: the rest is air.
 
 export function duet(talk) {
   const canvas = $("duet");
   const ink = canvas.getContext("2d");
   const bars = { you: [], model: [] }; // {at, peak}
+  const heardTo = { you: 0, model: 0 }; // Up to when each was heard: sound keeps better time than its news.
   const waits = []; // Rounds that were heard.
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let colours = read();
   let last = 0;
 
-  talk.addEventListener("heard", ({ detail }) => note("you", peakOf(detail.samples)));
-  talk.addEventListener("level", ({ detail }) => note("model", detail.peak));
+  talk.addEventListener("heard", ({ detail }) => note("you", peakOf(detail.samples), STEP));
+  talk.addEventListener("level", ({ detail }) => note("model", detail.peak, LEVEL));
   talk.addEventListener("round", ({ detail: { round } }) => {
     if (round?.heard !== undefined && !waits.includes(round)) waits.push(round);
   });
   for (const [target, type] of [[document, "theme"], [matchMedia("(prefers-color-scheme: dark)"), "change"]]) {
-    target.addEventListener(type, () => (colours = read()));
+    target.addEventListener(type, () => {
+      colours = read();
+      wake();
+    });
   }
-  requestAnimationFrame(frame);
+  talk.addEventListener("state", wake);
+  let awake = false;
+  wake();
 
   function read() {
     const style = getComputedStyle(document.documentElement);
@@ -34,16 +42,29 @@ export function duet(talk) {
     return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
   }
 
-  function note(who, peak) {
-    const at = Math.floor(performance.now() / STEP) * STEP;
+  function note(who, peak, length) {
+    const now = performance.now();
+    heardTo[who] += length;
+    if (Math.abs(heardTo[who] - now) > DRIFT) heardTo[who] = now;
+    const at = Math.floor(heardTo[who] / STEP) * STEP;
     const list = bars[who];
     if (list.at(-1)?.at === at) list.at(-1).peak = Math.max(list.at(-1).peak, peak);
     else list.push({ at, peak });
+    wake();
     while (list[0].at < at - (SECONDS + 1) * 1000) list.shift();
   }
 
-  function frame(now) {
+  /** Draws on until all is quiet and has left the picture. */
+  function wake() {
+    if (awake) return;
+    awake = true;
     requestAnimationFrame(frame);
+  }
+
+  function frame(now) {
+    const newest = Math.max(bars.you.at(-1)?.at ?? 0, bars.model.at(-1)?.at ?? 0);
+    awake = talk.phase !== "off" || newest > now - SECONDS * 1000;
+    if (awake) requestAnimationFrame(frame);
     if (calm.matches && now - last < 250) return;
     last = now;
     draw(now);

@@ -19,7 +19,7 @@ export function inspector(talk) {
     sound: tick("Sound", false),
   };
   const count = h("p", { class: "count" });
-  const copy = h("button", { type: "button", onclick: copyAll }, "Copy as JSON");
+  const copy = h("button", { type: "button", id: "copy", onclick: copyAll }, "Copy as JSON");
   const clear = h("button", { type: "button", class: "quiet", onclick: () => (log.splice(0), redraw()) }, "Clear");
   $("events").append(
     h("div", { class: "filters" }, filter, ...Object.values(ticks).map((one) => one.parentElement)), list,
@@ -38,7 +38,7 @@ export function inspector(talk) {
   });
 
   function tick(label, checked) {
-    const box = h("input", { type: "checkbox", checked, onchange: () => redraw() });
+    const box = h("input", { type: "checkbox", name: label.toLowerCase(), checked, onchange: () => redraw() });
     return h("label", {}, box, ` ${label}`).firstChild;
   }
 
@@ -60,8 +60,8 @@ export function inspector(talk) {
     const follow = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
     for (; drawn < log.length; drawn += 1) if (passes(log[drawn])) show(log[drawn]);
     while (list.children.length > MOST / 10) list.firstChild.remove();
-    const hidden = log.length - log.filter(passes).length;
-    count.textContent = `${log.length} events${hidden ? `, ${hidden} not shown` : ""}`;
+    const shown = log.filter(passes).length;
+    count.textContent = `${shown < log.length ? `${shown} of ` : ""}${log.length} events`;
     if (follow) list.scrollTop = list.scrollHeight;
   });
 
@@ -89,6 +89,7 @@ export function inspector(talk) {
       const some = entries.slice(-SHOWN_OF_A_RUN).map((one) => JSON.stringify(one.event, null, 2));
       if (some.length < entries.length) some.unshift(`the last ${some.length} of ${entries.length}:`);
       body.textContent = some.join("\n");
+      details.scrollIntoView({ block: "nearest" });
     });
     const label = () => {
       const seconds = entries.reduce((sum, one) => sum + one.seconds, 0);

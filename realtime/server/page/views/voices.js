@@ -1,7 +1,7 @@
 // Voices: choose one, hear it, or clone one.
 
 import { fromPcm } from "../audio/formats.js";
-import { removeVoice, speak, voices as listVoices } from "../talk/api.js";
+import { key, removeVoice, speak, voices as listVoices } from "../talk/api.js";
 import { cloneForm } from "./clone.js";
 import { $, h } from "./dom.js";
 import { notice } from "./notices.js";
@@ -21,8 +21,13 @@ export function voices(talk) {
   refresh();
 
   async function refresh() {
+    if (key.get().startsWith("ek_")) {
+      return list.replaceChildren(h("li", { class: "hint" }, "A client secret opens talks alone; voices need a key."));
+    }
     try {
       const found = await listVoices();
+      const gone = talk.settings.voice && !found.some((voice) => voice.name === talk.settings.voice);
+      if (gone) talk.change({ ...talk.settings, voice: "" });
       list.replaceChildren(...found.map((voice, i) => row(voice, i === 0)));
     } catch (error) {
       notice(error, refresh);
