@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import socket
 import subprocess
-import sys
-from pathlib import Path
 
 from engine.api import EngineError
+from engine.processes import spawn
 from engine.settings import EngineSettings
 from engine.wire import Ready, Refused, ToChild, pack, receive
 
@@ -44,7 +42,7 @@ class Child:
         """
         ours, theirs = socket.socketpair()
         with theirs:
-            process = _spawn(theirs)
+            process = spawn("engine.worker", theirs)
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         try:
             writer.write(pack(settings))
@@ -82,20 +80,6 @@ class Child:
         """End the child if it has not ended; returns how it ended, to follow "the engine's process"."""
         self._writer.close()
         return await _reap(self._process)
-
-
-def _spawn(connection: socket.socket) -> subprocess.Popen[bytes]:
-    # This very package is first on the child's path, installed or not; -P, so that a folder named `engine`
-    # where the user happens to stand is not taken for it.
-    root = str(Path(__file__).resolve().parents[1])
-    path = os.environ.get("PYTHONPATH")
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "engine.worker", str(connection.fileno())],
-        pass_fds=[connection.fileno()],
-        stdin=subprocess.DEVNULL,
-        stdout=2,  # Whatever a library prints belongs with the logs.
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([root, path]) if path else root},
-    )
 
 
 async def _reap(process: subprocess.Popen[bytes]) -> str:

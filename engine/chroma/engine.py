@@ -9,6 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future
 
 from engine.api import (
     Audio,
@@ -26,7 +27,15 @@ from engine.chroma.ears import Ears
 from engine.chroma.graphs import rungs
 from engine.chroma.jobs import Jobs
 from engine.chroma.llama import KvPool
-from engine.chroma.model import ChromaModel, load_model, pick_device, pick_dtype, pick_recorder, use_device
+from engine.chroma.model import (
+    ChromaModel,
+    load_model,
+    pick_device,
+    pick_dtype,
+    pick_reasoner,
+    pick_recorder,
+    use_device,
+)
 from engine.chroma.narrator import Emit, Narrator
 from engine.chroma.voices import VoicePrompts
 from engine.runtime import admission
@@ -71,6 +80,9 @@ class ChromaEngine(Engine):
             weights=settings.weights,
             context=settings.context,
             recorder=pick_recorder(device, cuda_graphs=settings.cuda_graphs),
+            runner=pick_reasoner(settings.reasoner, device, weights=settings.weights, tp=settings.tp),
+            tp=settings.tp,
+            sglang=settings.sglang,
         )
         self._loop = FrameLoop(self._chroma.reasoner, self._chroma.speaker)
         self._prompts = VoicePrompts(self._chroma)
@@ -118,6 +130,7 @@ class ChromaEngine(Engine):
         self._commands.put(None)
         await asyncio.to_thread(self._thread.join)
         self._thread = None
+        await asyncio.to_thread(self._chroma.reasoner.close)
         for part, graphs in self._chroma.graphs.items():
             if graphs.on:
                 log.info("%s: %s", part, graphs.counts)
@@ -202,17 +215,25 @@ class ChromaEngine(Engine):
             else:
                 verdict.set_result(probability)
 
-        def judge() -> None:
+        def say(judged: Future[float]) -> None:
             probability, error = None, None
             try:
-                probability = self._jobs.judge(audio)
+                probability = judged.result()
             except EngineError as wrong:
                 error = wrong
             except Exception as wrong:
-                log.exception("a pause could not be judged")
+                log.error("a pause could not be judged", exc_info=wrong)
                 error = EngineError("engine_error", f"the pause could not be judged: {wrong}")
             if not loop.is_closed():
                 loop.call_soon_threadsafe(tell, probability, error)
+
+        def judge() -> None:
+            try:
+                judged = self._jobs.judge(audio)
+            except Exception as wrong:
+                judged = Future()
+                judged.set_exception(wrong)
+            judged.add_done_callback(say)
 
         self._commands.put(judge)
         return await verdict

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.api import FRAME_SAMPLES, SAMPLE_RATE, EngineError
-from engine.chroma.reasoner import Reasoner, Thought
+from engine.chroma.reasoner import Failure, Reasoner, Thought
 from engine.chroma.speaker import Frames, Speaker, Speech
 from engine.runtime.job import Job, Listener, Reason
 
@@ -169,7 +169,7 @@ class FrameLoop:
         answer = _Answer(job, listener, slot, None)
         self._answers[job.id] = answer
         try:
-            listener.begun(self._reasoner.start(job.id, job.prompt))
+            self._reasoner.start(job.id, job.prompt)
             if job.voice is not None:
                 answer.speech = self._speaker.begin(slot, job.voice, job.sampling)
         except EngineError as error:
@@ -189,8 +189,10 @@ class FrameLoop:
             return 0.0
         for thought in thoughts:
             answer = self._answers[thought.request_id]
+            if isinstance(thought, Failure):
+                self._end(answer, "failed", thought.error)
             # Its next word may have been on its way when the listener had heard enough.
-            if not answer.text_over:
+            elif not answer.text_over:
                 self._take(answer, thought)
         return 0.0 if thoughts else _POLL
 
@@ -200,6 +202,8 @@ class FrameLoop:
 
     def _take(self, answer: _Answer, thought: Thought) -> None:
         answer.tokens += 1
+        if thought.kept is not None:
+            answer.listener.begun(thought.kept)
         try:
             said = answer.listener.thought(thought)
         except EngineError as error:
