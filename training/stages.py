@@ -7,8 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import torch
+
 from training.assemble import reasoner_weights, trained, write_checkpoint
 from training.codec.codes import train_codes
+from training.codec.sketch import train_sketch, write_frames
 from training.codec.sound import Coder, train_decoder, train_encoder, write_heard
 from training.corpus.build import answers, questions, read_questions
 from training.corpus.synthesis import Sounds
@@ -16,11 +20,13 @@ from training.reasoner.hearing import train_tower
 from training.reasoner.joint import train_reasoner
 from training.reasoner.text import train_language, train_text
 from training.run import Weights, is_done, load_stage
-from training.speech.data import Answer, read_answers, write_pairs
+from training.speech.data import Answer, read_answers, write_states
 from training.speech.train import train_speech
 from training.tokens import Encoder, train_tokenizer
 
 TOKENIZER = "nano"
+# Sums and counting are most of all different sentences, and have few words.
+_WORDY = frozenset(("calendar", "colours", "facts", "greetings", "personal", "itself", "unknown", "history"))
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 
 
@@ -50,6 +56,7 @@ def _corpus(folder: Path, seconds: float) -> None:
     train_tokenizer(folder / TOKENIZER)
     answers(folder, "answers", 9_000, seed=11, held_out=False)
     answers(folder, "answers_more", 16_000, seed=12, held_out=False, same=2)
+    answers(folder, "answers_each", 10_000, seed=13, held_out=False, same=8, kinds=_WORDY)
     questions(folder, "questions_test", 500, seed=22, held_out=True)
     questions(folder, "questions", 12_000, seed=21, held_out=False)
 
@@ -58,8 +65,13 @@ def _codes(folder: Path, seconds: float) -> None:
     train_codes(folder, Sounds(folder / "answers.npy"), seconds=seconds)
 
 
+def _sketch(folder: Path, seconds: float) -> None:
+    train_sketch(folder, Sounds(folder / "answers.npy"), seconds=seconds)
+
+
 def _decoder(folder: Path, seconds: float) -> None:
-    train_decoder(folder, Sounds(folder / "answers.npy"), seconds=seconds)
+    frames = np.load(write_frames(folder, "answers", Sounds(folder / "answers.npy")))
+    train_decoder(folder, frames["codes"], seconds=seconds)
 
 
 def _encoder(folder: Path, seconds: float) -> None:
@@ -112,18 +124,19 @@ def _speak(
     heard: Path | None = None,
 ) -> None:
     encoder = Encoder(folder / TOKENIZER)
+    states = folder / f"{name}.states.npy"
+    if not states.is_file():
+        write_states(folder, language, encoder, "answers", states)
     answers: list[Answer] = []
-    for corpus in ("answers", "answers_more"):
-        pairs = folder / f"{name}.{corpus}.pairs.npz"
-        if not pairs.is_file():
-            write_pairs(folder, language, encoder, corpus, pairs)
-        answers += read_answers(folder, encoder, corpus, pairs, heard if corpus == "answers" else None)
+    for corpus in ("answers", "answers_more", "answers_each"):
+        answers += read_answers(folder, encoder, corpus, heard if corpus == "answers" else None)
     train_speech(
         folder,
         answers,
         encoder,
         Coder(folder),
         language["embed_tokens.weight"].float(),
+        torch.from_numpy(np.load(states)),
         name=name,
         seconds=seconds,
         rate=rate,
@@ -149,9 +162,10 @@ STAGES = {
         Stage("tower", ("text",), 9_000, _tower),
         Stage("language", ("text",), 2400, _language),
         Stage("reasoner", ("language", "tower"), 2000, _reasoner),
-        Stage("speech", ("codes", "language"), 10_000, _speech),
+        Stage("speech", ("codes", "language"), 4_200, _speech),
         Stage("encoder", ("codes",), 1500, _encoder),
-        Stage("decoder", ("codes",), 4200, _decoder),
+        Stage("sketch", ("codes",), 900, _sketch),
+        Stage("decoder", ("sketch",), 3600, _decoder),
         Stage("voice", ("speech", "reasoner", "encoder"), 600, _voice),
         Stage("checkpoint", ("decoder", "voice"), 0, _checkpoint),
     )

@@ -13,7 +13,7 @@ from transformers import MimiConfig
 from training.codec.mel import BINS, PER_FRAME, filters, log_mel
 from training.codec.quantiser import TrainedQuantiser
 from training.corpus.synthesis import Sounds, log
-from training.run import Run, pick_device
+from training.run import Run, load_stage, pick_device
 from training.shapes import CODEBOOKS, LATENT, SAMPLES_PER_FRAME, codec_config
 
 _MEL = BINS * PER_FRAME
@@ -50,6 +50,13 @@ class MelCodec(nn.Module):
     def normal(self, frames: torch.Tensor) -> torch.Tensor:
         """Log-mel with mean 0 and deviation 1."""
         return (frames - self.mean) / self.scale
+
+
+def load_codec(folder: Path) -> MelCodec:
+    """What stage 1 made, frozen."""
+    model = MelCodec()
+    model.load_state_dict(load_stage(folder, "codes"))
+    return model.eval().requires_grad_(False)
 
 
 def _with_past(x: torch.Tensor) -> torch.Tensor:

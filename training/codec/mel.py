@@ -12,7 +12,7 @@ BINS = 80
 HOP = 240
 PER_FRAME = 8
 """Mel columns in a codec frame of 1,920 samples."""
-_WINDOW = 1024
+WINDOW = 1024
 
 
 def filters(bins: int, window: int) -> torch.Tensor:
@@ -23,9 +23,9 @@ def filters(bins: int, window: int) -> torch.Tensor:
 
 def log_mel(sound: torch.Tensor, bank: torch.Tensor) -> torch.Tensor:
     """Log-mel of float32 [B, n * 1920] as frames [B, n, 8 * 80]. No column sees past its own end."""
-    padded = F.pad(sound, (_WINDOW - HOP, 0))
+    padded = F.pad(sound, (WINDOW - HOP, 0))
     spectrum = torch.stft(
-        padded, _WINDOW, HOP, window=torch.hann_window(_WINDOW, device=sound.device), center=False,
+        padded, WINDOW, HOP, window=torch.hann_window(WINDOW, device=sound.device), center=False,
         return_complex=True,
     ).abs()  # fmt: skip
     mel = (spectrum.transpose(1, 2) @ bank).clamp_min(1e-4).log()

@@ -1,4 +1,4 @@
-"""Stages 2 and 3: Mimi's decoder from frozen codes to sound, its encoder from sound to the same latents."""
+"""Stages 3 and 4: Mimi's decoder from frozen codes to sound, its encoder from sound to the same latents."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import torch
 from torch import nn
 from transformers import MimiConfig, MimiModel
 
-from training.codec.codes import MelCodec, shifted
+from training.codec.codes import MelCodec, load_codec, shifted
 from training.codec.mel import SpectralLoss, filters, log_mel
+from training.codec.sketch import Voice
 from training.corpus.synthesis import Sounds
 from training.run import Run, load_stage, pick_device
 from training.shapes import CODEBOOKS, SAMPLES_PER_FRAME, codec_config
@@ -19,13 +20,10 @@ _LEAD = 4
 """Frames at the start of a piece that only give the decoder its state; they are not judged."""
 _FRAMES = 20
 _BATCH = 8
-
-
-def load_codec(folder: Path) -> MelCodec:
-    """What stage 1 made, frozen."""
-    model = MelCodec()
-    model.load_state_dict(load_stage(folder, "codes"))
-    return model.eval().requires_grad_(False)
+_WAVE = 2.0
+"""Weight of the waveform beside the spectra."""
+_MIXED = 0.4
+"""Up to this share of the codes of the last book is exchanged for another, fewer of the books before."""
 
 
 class Coder:
@@ -125,20 +123,37 @@ class SoundEncoder(nn.Module):
         return self.downsample(x.transpose(1, 2)).transpose(1, 2)
 
 
-def train_decoder(folder: Path, sounds: Sounds, *, seconds: float, seed: int = 43) -> None:
-    """Train into `decoder.pt`."""
+def train_decoder(folder: Path, codes: np.ndarray, *, seconds: float, seed: int = 43) -> None:
+    """Train into `decoder.pt`: what `Voice` makes of the same codes, in its spectra and, as that is a
+    function of the codes to the phase, in its waveform.
+
+    Args:
+        codes: int [N, 8], frames of a corpus one after another.
+    """
     torch.manual_seed(seed)
     device = pick_device()
     model = SoundDecoder(load_codec(folder)).to(device).train()
-    distance = SpectralLoss(device)
+    voice, distance = Voice(folder), SpectralLoss(device)
     run = Run(folder, "decoder", model, seconds=seconds, rate=1.5e-3)
-    pieces = Pieces(sounds, Coder(folder), seed + run.step)
-    judged = _LEAD * SAMPLES_PER_FRAME
+    generator = torch.Generator().manual_seed(seed + run.step)
+    frames = torch.from_numpy(codes.astype(np.int64))
+    steps, judged = torch.arange(_FRAMES), _LEAD * SAMPLES_PER_FRAME
     while not run.over:
-        sound, codes, _ = pieces.draw(_BATCH, _FRAMES)
-        made = model(codes.to(device))
-        run.take(distance(made[:, judged:], sound[:, judged:].to(device)))
+        at = torch.randint(len(frames) - _FRAMES, (_BATCH, 1), generator=generator) + steps
+        piece = _mixed(frames[at], generator).transpose(1, 2)
+        wanted = voice(piece)[:, judged:].to(device)
+        made = model(piece.to(device))[:, judged:]
+        wave = (made - wanted).abs().mean() / wanted.abs().mean()
+        run.take(distance(made, wanted) + _WAVE * wave, wave=float(wave.detach()))
     run.keep()
+
+
+def _mixed(codes: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Some codes of the later books [B, n, 8] exchanged for those of other frames, as a voice errs."""
+    other = codes[torch.randperm(len(codes), generator=generator)]
+    share = torch.rand(len(codes), 1, 1, generator=generator) * _MIXED
+    taken = torch.rand(codes.shape, generator=generator) < share * torch.linspace(0, 1, CODEBOOKS)
+    return torch.where(taken, other, codes)
 
 
 def train_encoder(folder: Path, sounds: Sounds, *, seconds: float, seed: int = 44) -> None:

@@ -10,6 +10,7 @@ import dataclasses
 import json
 import random
 from collections import Counter
+from collections.abc import Container
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -45,10 +46,17 @@ def questions(folder: Path, name: str, count: int, *, seed: int, held_out: bool)
 
 
 def answers(
-    folder: Path, name: str, count: int, *, seed: int, held_out: bool, same: int = _SAME_ANSWER
+    folder: Path,
+    name: str,
+    count: int,
+    *,
+    seed: int,
+    held_out: bool,
+    same: int = _SAME_ANSWER,
+    kinds: Container[str] | None = None,
 ) -> None:
     """Make `count` sentences in nano's voices, unless they are there already. No text comes more than `same`
-    times."""
+    times, and each is of one of these kinds; None takes any."""
     if (folder / f"{name}.ends.npy").is_file():
         return
     rng = random.Random(seed)
@@ -59,6 +67,8 @@ def answers(
         conversation = converse(rng, rng.choice((1, 1, 1, 2)), held_out=held_out)
         text = conversation.exchanges[-1].answer
         if said[text] >= (1 if held_out else same) or len(text) > 110:
+            continue
+        if kinds is not None and conversation.exchanges[-1].kind not in kinds:
             continue
         said[text] += 1
         voice = rng.choice(list(OWN_VOICES))

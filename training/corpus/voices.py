@@ -49,12 +49,10 @@ class EspeakVoice:
 OWN_VOICES = {
     "river": EspeakVoice("en-us", 150, 38),
     "ember": EspeakVoice("en-us+f3", 150, 55),
-    "slate": EspeakVoice("en", 150, 15),
     "wren": EspeakVoice("en", 150, 80),
-    "alder": EspeakVoice("en-gb-x-rp+Adam", 150, 60),
-    "hazel": EspeakVoice("en-us+Annie", 150, 30),
+    "slate": EspeakVoice("en", 150, 15),
 }
-"""Voices that nano learns to speak with; the first three ship as reference voices."""
+"""Voices that nano learns to speak with; the first three, which are furthest apart, ship as references."""
 
 
 def asking_voice(rng: random.Random, *, held_out: bool) -> EspeakVoice:

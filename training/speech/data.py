@@ -1,6 +1,6 @@
-"""Answers to be spoken: for each sentence its pairs, its frames, and a reference in the same voice.
+"""Answers to be spoken, in rows: a reference, and several answers in its voice that hear it, not each other.
 
-Codes are made anew for every draw, of the sound at another shift within a frame. With the same ones each
+Codes are made anew for most draws, of the sound at another shift within a frame. With the same ones each
 time, Backbone and Decoder learn sentences by heart and speak no others.
 """
 
@@ -8,43 +8,46 @@ from __future__ import annotations
 
 import json
 import random
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from training.batches import batches
 from training.codec.sound import Coder
 from training.corpus.build import read_conversation
 from training.corpus.synthesis import Sounds, log
+from training.corpus.voices import OWN_VOICES
 from training.reasoner.text import build_text_model
 from training.shapes import SAMPLES_PER_FRAME
 from training.speech.layout import Layout, lay_out
 from training.tokens import Encoder
 
-_REFERENCE_FRAMES = range(22, 56)
-_POSITIONS = 1600
-_POOL = 384
+_REFERENCE_FRAMES = range(38, 64)
+_POSITIONS = 420
+"""Of a row; one reference serves all of its answers."""
+_ROWS = 4
 _TOGETHER = 32
+_SHIFTS = 4
+"""Codes of one sound at so many shifts are kept and drawn from."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
-    """One sentence: voice, text ids, what the Backbone hears of each token (float [n, 2, width]), and its
-    sound, number `index` of `sounds`.
+    """One sentence: voice, text ids (`im_end` included), and its sound, number `index` of `sounds`.
 
-    `heard`: the encoder's codes of it, where it may be a reference of the finished model.
+    `heard`: the encoder's codes of it, where it may be a reference of the finished model. `codes`: those of
+    stage 1, at shifts that were drawn before.
     """
 
     voice: str
     ids: list[int]
-    pairs: torch.Tensor
     sounds: Sounds
     index: int
     heard: np.ndarray | None = None
+    codes: list[np.ndarray] = field(default_factory=list)
 
     @property
     def frames(self) -> int:
@@ -53,10 +56,10 @@ class Answer:
 
 
 @torch.inference_mode()
-def write_pairs(
+def write_states(
     folder: Path, weights: dict[str, torch.Tensor], encoder: Encoder, name: str, to: Path
 ) -> None:
-    """The Reasoner's hidden state and embedding for every token of every answer, into `to` (float16).
+    """The Reasoner's hidden states at all tokens of all answers of a corpus, into `to` (float16 [N, width]).
 
     Args:
         weights: state of the language model.
@@ -75,68 +78,93 @@ def write_pairs(
         begin = len(ids) - 1 - len(answer)
         assert ids[begin:-1] == answer, entry["text"]
         rows.append((ids[:-1], begin))
-    pairs: list[torch.Tensor] = [torch.empty(0)] * len(rows)
-    order = sorted(range(len(rows)), key=lambda index: len(rows[index][0]))
-    for first in range(0, len(order), _TOGETHER):
-        some = order[first : first + _TOGETHER]
-        padded = torch.zeros(len(some), len(rows[some[-1]][0]), dtype=torch.int64)
-        for row, index in enumerate(some):
-            padded[row, : len(rows[index][0])] = torch.tensor(rows[index][0])
-        embedded = model.embed_tokens(padded)
-        hidden = model(inputs_embeds=embedded, use_cache=False).last_hidden_state
-        for row, index in enumerate(some):
-            tokens, begin = rows[index]
-            states = hidden[row, begin - 1 : len(tokens) - 1]
-            pairs[index] = torch.stack((states, embedded[row, begin : len(tokens)]), 1).half()
-    ends = np.cumsum([len(each) for each in pairs])
-    np.savez(to, pairs=torch.cat(pairs).numpy(), ends=ends)
-    log(f"{name}: pairs of {ends[-1]} tokens")
+    states = []
+    rows.sort(key=lambda row: len(row[0]))
+    for first in range(0, len(rows), _TOGETHER):
+        some = rows[first : first + _TOGETHER]
+        padded = torch.zeros(len(some), len(some[-1][0]), dtype=torch.int64)
+        for row, (ids, _) in enumerate(some):
+            padded[row, : len(ids)] = torch.tensor(ids)
+        hidden = model(inputs_embeds=model.embed_tokens(padded), use_cache=False).last_hidden_state
+        states += [hidden[row, begin - 1 : len(ids) - 1].half() for row, (ids, begin) in enumerate(some)]
+    np.save(to, torch.cat(states).numpy())
+    log(f"{name}: {sum(map(len, states))} hidden states")
 
 
-def read_answers(
-    folder: Path, encoder: Encoder, name: str, pairs: Path, heard: Path | None = None
-) -> list[Answer]:
+def read_answers(folder: Path, encoder: Encoder, name: str, heard: Path | None = None) -> list[Answer]:
     """All sentences of a corpus. `heard`: the encoder's codes of them, where there are."""
     entries = json.loads((folder / f"{name}.json").read_text())
     sounds = Sounds(folder / f"{name}.npy")
-    kept = np.load(pairs)
-    rows = torch.from_numpy(kept["pairs"])
-    parts = np.split(np.arange(len(rows)), kept["ends"][:-1])
     references: list[np.ndarray | None] = [None] * len(entries)
     if heard is not None:
         made = np.load(heard)
         references = list(np.split(made["codes"].astype(np.int64), made["ends"][:-1]))
     return [
-        Answer(entry["voice"], encoder(entry["text"]), rows[part], sounds, index, references[index])
-        for index, (entry, part) in enumerate(zip(entries, parts, strict=True))
+        Answer(entry["voice"], [*encoder(entry["text"]), encoder.im_end], sounds, index, references[index])
+        for index, entry in enumerate(entries)
+        if entry["voice"] in OWN_VOICES
     ]
 
 
-class AnswerDraw:
-    """Answers with references, in batches of like length. References are the encoder's codes where any answer
-    has those, and otherwise codes of stage 1 as the answers' own."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One reference and the answers that hear it: their layouts, each as if it were alone with the reference,
+    and the token ids of their pairs."""
 
-    def __init__(self, answers: list[Answer], encoder: Encoder, coder: Coder, seed: int) -> None:
-        self._answers, self._coder, self._rng = answers, coder, random.Random(seed)
+    layouts: list[Layout]
+    words: list[np.ndarray]
+
+    @property
+    def prefix(self) -> int:
+        """Positions of the reference."""
+        first = self.layouts[0]
+        return len(first.text) + len(first.reference) + 1
+
+
+class AnswerDraw:
+    """Answers with references. The rarer its words are, the likelier an answer is drawn. References are the
+    encoder's codes where any answer has those, and otherwise codes of stage 1 as the answers' own."""
+
+    def __init__(self, answers: Sequence[Answer], encoder: Encoder, coder: Coder, seed: int) -> None:
+        self._coder, self._rng = coder, random.Random(seed)
         self._marks = encoder.id("<|text_start|>"), encoder.id("<|text_end|>")
+        self._answers: dict[str, list[Answer]] = defaultdict(list)
         self._references: dict[str, list[Answer]] = defaultdict(list)
         finished = any(answer.heard is not None for answer in answers)
         for answer in answers:
+            self._answers[answer.voice].append(answer)
             if answer.frames in _REFERENCE_FRAMES and (answer.heard is not None or not finished):
                 self._references[answer.voice].append(answer)
+        count = Counter(token for answer in answers for token in answer.ids)
+        self._rarity = {
+            voice: [sum(count[token] ** -0.5 for token in answer.ids) / len(answer.ids) for answer in some]
+            for voice, some in self._answers.items()
+        }
 
-    def batches(self) -> Iterator[list[tuple[Layout, torch.Tensor]]]:
-        """Layouts and pairs, about `_POSITIONS` of the Backbone in each batch."""
-        return batches(self._rng, self._draw, lambda row: row[0].length, most=_POSITIONS, pool=_POOL)
+    def batches(self) -> Iterator[list[Row]]:
+        """Some rows at a time, for ever."""
+        while True:
+            yield [self._row() for _ in range(_ROWS)]
 
-    def _draw(self) -> tuple[Layout, torch.Tensor]:
-        answer = self._rng.choice(self._answers)
-        reference = self._rng.choice(self._references[answer.voice])
+    def _row(self) -> Row:
+        voice = self._rng.choice(list(self._answers))
+        reference = self._rng.choice(self._references[voice])
         start, end = self._marks
-        text = np.array([start, *reference.ids, end])
+        text = np.array([start, *reference.ids[:-1], end])
         heard = self._codes(reference) if reference.heard is None else reference.heard
-        layout = lay_out(text, heard, len(answer.pairs), self._codes(answer))
-        return layout, answer.pairs[: len(layout.pairs_at)].float()
+        row, left = Row([], []), _POSITIONS - len(text) - len(heard) - 1
+        for answer in self._rng.choices(self._answers[voice], self._rarity[voice], k=24):
+            layout = lay_out(text, heard, len(answer.ids), self._codes(answer))
+            left -= layout.length - len(text) - len(heard) - 1
+            if left < 0 and row.layouts:
+                break
+            row.layouts.append(layout)
+            row.words.append(np.array(answer.ids[: len(layout.pairs_at)]))
+        return row
 
     def _codes(self, answer: Answer) -> np.ndarray:
-        return self._coder(answer.sounds[answer.index], self._rng.randrange(SAMPLES_PER_FRAME))
+        if len(answer.codes) < _SHIFTS:
+            shift = self._rng.randrange(SAMPLES_PER_FRAME)
+            answer.codes.append(self._coder(answer.sounds[answer.index], shift).astype(np.int16))
+            return answer.codes[-1].astype(np.int64)
+        return self._rng.choice(answer.codes).astype(np.int64)

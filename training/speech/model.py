@@ -71,9 +71,17 @@ class SpeechModel(nn.Module):
         """Embeddings of each code: int64 [..., 8] to [..., 8, width]."""
         return self.decoder.audio_embedding.embed_audio_tokens(codes + self.offsets)
 
-    def hear(self, inputs: torch.Tensor) -> torch.Tensor:
-        """The Backbone over whole sequences [B, T, width], causal."""
-        return self.backbone.model(inputs_embeds=inputs, use_cache=False).last_hidden_state
+    def hear(self, inputs: torch.Tensor, rotary: torch.Tensor, hears: torch.Tensor) -> torch.Tensor:
+        """The Backbone over whole rows [B, T, width].
+
+        Args:
+            rotary: int64 [B, T], positions.
+            hears: bool [B, 1, T, T], which positions each one attends to.
+        """
+        mask = torch.zeros(hears.shape, device=inputs.device).masked_fill_(~hears, float("-inf"))
+        return self.backbone.model(
+            inputs_embeds=inputs, position_ids=rotary, attention_mask=mask, use_cache=False
+        ).last_hidden_state
 
     def codebook0(self, hidden: torch.Tensor) -> torch.Tensor:
         """[N, width] to logits [N, vocabulary]."""
