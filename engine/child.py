@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import subprocess
+from collections.abc import Mapping, Sequence
 
 from engine.api import EngineError
 from engine.processes import spawn
@@ -42,7 +44,7 @@ class Child:
         """
         ours, theirs = socket.socketpair()
         with theirs:
-            process = spawn("engine.worker", theirs)
+            process = spawn("engine.worker", theirs, visible(settings.gpus, os.environ))
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         try:
             writer.write(pack(settings))
@@ -80,6 +82,25 @@ class Child:
         """End the child if it has not ended; returns how it ended, to follow "the engine's process"."""
         self._writer.close()
         return await _reap(self._process)
+
+
+def visible(gpus: Sequence[int], environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process that sees these GPUs alone, counted among those that this one sees; none:
+    it sees the same ones.
+
+    Raises:
+        EngineError: `device_unavailable`.
+    """
+    if not gpus:
+        return {}
+    seen = environment.get("CUDA_VISIBLE_DEVICES")
+    names = seen.split(",") if seen else None
+    if names is not None and max(gpus) >= len(names):
+        raise EngineError(
+            "device_unavailable",
+            f"--gpus asks for GPU {max(gpus)}; CUDA_VISIBLE_DEVICES={seen} has {len(names)}",
+        )
+    return {"CUDA_VISIBLE_DEVICES": ",".join(names[gpu] if names else str(gpu) for gpu in gpus)}
 
 
 async def _reap(process: subprocess.Popen[bytes]) -> str:

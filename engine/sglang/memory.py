@@ -42,6 +42,6 @@ def fraction(free: int, total: int, *, weights: int, token: int, context: int, t
         raise EngineError(
             "gpu_memory",
             f"SGLang needs {(needed + left) / GIB:.1f} GiB of GPU memory beside the Speaker and"
-            f" {free / GIB:.1f} are free: give it fewer --slots, a shorter --context or --reasoner transformers",
+            f" {free / GIB:.1f} are free: fewer --slots, a shorter --context or --reasoner transformers",
         )
     return (free - left) / free
