@@ -6,6 +6,10 @@ STAMP := $(VENV)/.installed
 OLD_CLIENT := .clients/openai-2.6.1
 AGENTS := .clients/openai-agents
 NODE_CLIENTS := tests/conformance/node
+# SGLang wants other versions than the rest: what is tested with it has an environment of its own.
+SGLANG := .venv-sglang
+SGLANG_STAMP := $(SGLANG)/.installed
+SGLANG_PIP := $(SGLANG)/bin/python -m pip install --disable-pip-version-check -q
 CPU_TORCH := https://download.pytorch.org/whl/cpu
 
 # The first of these that is new enough; set PYTHON to choose another.
@@ -16,11 +20,12 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraint
 # What `make demo` serves: echo, a folder or a hub id. Empty takes the best there is on this machine.
 MODEL ?=
 
-.PHONY: help demo test conformance lint format install clean
+.PHONY: help demo test test-sglang conformance lint format install clean
 
 help:
 	@echo 'make demo     install, start a server on the best model there is here, and speak with it'
 	@echo 'make test     lint, types and all tests'
+	@echo 'make test-sglang  what needs SGLang, for real, on the CPU; installs it into $(SGLANG)'
 	@echo 'make conformance  stock clients hold conversations; writes tests/conformance/MATRIX.md'
 	@echo 'make lint     ruff and mypy alone'
 	@echo 'make format   let ruff put the code in order'
@@ -32,6 +37,9 @@ demo: $(STAMP)
 
 test: lint
 	$(BIN)/python -m pytest
+
+test-sglang: $(SGLANG_STAMP)
+	PYTHONPATH=.:tests/sglang/standins $(SGLANG)/bin/python -m pytest tests/sglang -o timeout=300
 
 conformance: $(STAMP)
 	@cd $(NODE_CLIENTS) && npm ci --no-audit --no-fund --silent
@@ -68,5 +76,14 @@ $(STAMP): pyproject.toml constraints.txt
 	@if command -v npm >/dev/null; then cd $(NODE_CLIENTS) && npm ci --no-audit --no-fund --silent || echo 'no Node clients: their tests are skipped'; fi
 	@touch $@
 
+$(SGLANG_STAMP): pyproject.toml tests/sglang/requirements.txt
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is needed'; exit 1; }
+	@echo 'installing SGLang into $(SGLANG) (once; it takes a few minutes)'
+	@test -x $(SGLANG)/bin/python || $(PYTHON) -m venv $(SGLANG)
+	@$(SGLANG_PIP) --retries 1 --no-deps --index-url $(CPU_TORCH) torch==2.13.0 || $(SGLANG_PIP) torch==2.13.0
+	@$(SGLANG_PIP) torch==2.13.0 -r tests/sglang/requirements.txt
+	@$(SGLANG_PIP) --no-deps sglang==0.5.20 -e .
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .clients $(NODE_CLIENTS)/node_modules build answer.wav *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SGLANG) .clients $(NODE_CLIENTS)/node_modules build answer.wav *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -98,7 +98,7 @@ def visible(gpus: Sequence[int], environment: Mapping[str, str]) -> dict[str, st
     if names is not None and max(gpus) >= len(names):
         raise EngineError(
             "device_unavailable",
-            f"--gpus asks for GPU {max(gpus)}; CUDA_VISIBLE_DEVICES={seen} has {len(names)}",
+            f"--gpus asks for GPU {max(gpus)}, and CUDA_VISIBLE_DEVICES is {seen}",
         )
     return {"CUDA_VISIBLE_DEVICES": ",".join(names[gpu] if names else str(gpu) for gpu in gpus)}
 

@@ -80,7 +80,7 @@ def parsed(options: Sequence[tuple[str, str]], parser: argparse.ArgumentParser) 
         EngineError: `invalid_setting`, for one that is unknown, wrong, or not to be passed through.
     """
     line = ["--model-path", ""]
-    for name, value in options:
+    for name, value in dict(options).items():
         if value != "false":
             line += [f"--{name.replace('_', '-')}", *([] if value == "true" else value.split())]
     said = io.StringIO()

@@ -147,7 +147,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _gpus(text: str) -> tuple[int, ...]:
-    return tuple(int(each) for each in text.split(","))
+    try:
+        return tuple(int(each) for each in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of GPUs such as 0,1") from None
 
 
 def _pair(text: str) -> tuple[str, str]:

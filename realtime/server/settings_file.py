@@ -14,8 +14,8 @@ _SGLANG = "--sglang"
 
 
 def expand(arguments: Sequence[str]) -> list[str]:
-    """The arguments of a command, with what its settings file says before them: the last of a kind counts. Each
-    `--sglang.NAME VALUE` becomes `--sglang NAME=VALUE`; without a value it is a flag, `NAME=true`.
+    """The arguments of a command, with what its settings file says before them: the last of a kind counts.
+    Each `--sglang.NAME VALUE` becomes `--sglang NAME=VALUE`; without a value it is a flag, `NAME=true`.
 
     Raises:
         EngineError: `settings_unreadable`.
