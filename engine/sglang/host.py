@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.util
 import logging
 import math
 import multiprocessing
@@ -18,6 +19,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import Any
 
 from engine.api import EngineError
@@ -57,6 +59,7 @@ class Host:
     def __init__(self, engine: Any, writer: asyncio.StreamWriter) -> None:
         self._engine, self._writer = engine, writer
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._retracted: dict[str, int] = {}
         self._out: list[Said | Weighed | Over] = []
 
     async def serve(self, reader: asyncio.StreamReader) -> None:
@@ -89,7 +92,7 @@ class Host:
         except Exception as wrong:
             log.exception("request %s failed", request_id)
             error = f"{type(wrong).__name__}: {wrong}"
-        self._send(Over(request_id, error))
+        self._send(Over(request_id, error, self._retracted.pop(request_id, 0)))
 
     async def _answer(self, asked: Answer) -> None:
         ids = asked.ids
@@ -110,6 +113,7 @@ class Host:
             rows = tuple(meta.get(ROWS, ()))
             if len(rows) != len(chunk["output_ids"]):
                 raise RuntimeError(f"{len(chunk['output_ids'])} tokens came with {len(rows)} rows")
+            self._retracted[asked.id] = meta["num_retractions"]
             if chunk["output_ids"]:
                 self._send(Said(asked.id, tuple(chunk["output_ids"]), rows, meta["cached_tokens"]))
 
@@ -209,13 +213,23 @@ def launch(asked: Launch) -> Any:
     Raises:
         EngineError: `invalid_setting`.
     """
-    os.environ.update(_ENVIRONMENT)
+    os.environ.update(_ENVIRONMENT, SGLANG_DISABLED_MODEL_ARCHS=",".join(_other_models()))
     from sglang.srt.entrypoints.engine import Engine
     from sglang.srt.server_args import ServerArgs
 
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     ServerArgs.add_cli_args(parser)
     return Engine(model_path=str(asked.folder), **{**asked.arguments, **parsed(asked.options, parser)})
+
+
+def _other_models() -> list[str]:
+    """SGLang's own models but for the one that ours is built on: each of its processes imports them all
+    otherwise, which takes longer than everything else that it starts with."""
+    spec = importlib.util.find_spec("sglang")
+    assert spec is not None
+    assert spec.origin is not None
+    models = Path(spec.origin).parent / "srt" / "models"
+    return sorted(path.stem for path in models.glob("*.py") if path.stem != "qwen2")
 
 
 def end_with_children() -> None:

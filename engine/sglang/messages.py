@@ -97,10 +97,12 @@ class Weighed:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """From the host: the last of each id. `error` says why it ended before its end."""
+    """From the host: the last of each id. `error` says why it ended before its end. `retractions`: how often
+    SGLang's cache was too small for all answers, so that this one had to wait and was read again."""
 
     id: str
     error: str | None = None
+    retractions: int = 0
 
 
 ToHost = Launch | Answer | Read | Weigh | Stop

@@ -7,6 +7,7 @@ fast as SGLang can, and its tokens wait here until they are wanted.
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Hashable, Sequence
@@ -23,6 +24,8 @@ from engine.chroma.speaker import Pair
 from engine.sglang.keeper import HOST, Died, Keeper, Received
 from engine.sglang.messages import Answer, Launch, Over, Read, Said, Stop, ToHost, Weigh, Weighed
 from engine.sglang.sound import Block, SoundStore, places
+
+log = logging.getLogger(__name__)
 
 _DIED = EngineError("reasoner_died", "the language model's process ended in the middle of this answer")
 _CUT = EngineError("reasoner_failed", "the language model ended this answer before its end")
@@ -88,6 +91,8 @@ class SglangReasoner:
         self._running: dict[str, _Answer] = {}
         self._weighed: dict[str, Future[float]] = {}
         self._held: dict[str, list[Hashable]] = {}
+        self.retractions = 0
+        """How often an answer was taken out of SGLang's cache to make room, and read again."""
         self.keeper = Keeper(launch, self._sound.environment, self._take, module=host)
 
     @property
@@ -238,7 +243,13 @@ class SglangReasoner:
                     weighed = self._weighed.pop(name, None)
                 if weighed is not None:
                     weighed.set_result(probability)
-            case Over(name, error):
+            case Over(name, error, retractions):
+                if retractions:
+                    self.retractions += retractions
+                    log.warning(
+                        "SGLang's cache of %d tokens is too small for all answers: one was read again",
+                        self.room,
+                    )
                 self._end(name, EngineError("reasoner_failed", error) if error else _CUT)
             case Died():
                 self._end_all(_DIED)
