@@ -26,6 +26,7 @@ from engine.api import EngineError
 from engine.processes import end_with
 from engine.sglang.messages import (
     Answer,
+    Block,
     Launch,
     Launched,
     NotLaunched,
@@ -38,7 +39,6 @@ from engine.sglang.messages import (
 )
 from engine.sglang.names import ARCHITECTURE, ROWS
 from engine.sglang.options import parsed
-from engine.sglang.sound import Block
 from engine.wire import pack, receive
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.sglang.sound import Block
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block of sound in a prompt: `rows` embeddings from token `start` on. `name` goes by their content;
+    `slot` is where they lie (`engine.sglang.sound`)."""
+
+    start: int
+    rows: int
+    slot: int
+    name: int
 
 
 @dataclass(frozen=True, slots=True)

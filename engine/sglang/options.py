@@ -31,6 +31,9 @@ OURS = {
 }
 """What is not passed through: this depends on it. The option of ours that says it, where there is one."""
 
+_CPU_ROOM = 65_536
+"""Most tokens that the cache holds on a CPU, where it is the whole machine's memory that it takes."""
+
 
 def arguments(
     *, device: torch.device, dtype: torch.dtype, context: int, answers: int, tp: int, fraction: float | None
@@ -63,7 +66,7 @@ def arguments(
             "sampling_backend": "pytorch",
             "disable_overlap_schedule": True,
             "mem_fraction_static": 0.5,
-            "max_total_tokens": context * max(2, min(answers, 4)),
+            "max_total_tokens": max(context, min(_CPU_ROOM, context * 2 * answers)),
         }
     ours["base_gpu_id"] = device.index or 0
     return ours if fraction is None else ours | {"mem_fraction_static": round(fraction, 4)}

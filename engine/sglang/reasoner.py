@@ -22,8 +22,8 @@ from engine.chroma.readback import Readback, moved
 from engine.chroma.reasoner import Failure, ReasonerPrompt, Thought, check_length
 from engine.chroma.speaker import Pair
 from engine.sglang.keeper import HOST, Died, Keeper, Received
-from engine.sglang.messages import Answer, Launch, Over, Read, Said, Stop, ToHost, Weigh, Weighed
-from engine.sglang.sound import Block, SoundStore, places
+from engine.sglang.messages import Answer, Block, Launch, Over, Read, Said, Stop, ToHost, Weigh, Weighed
+from engine.sglang.sound import SoundStore, places
 
 log = logging.getLogger(__name__)
 

@@ -51,7 +51,7 @@ def open_reasoner(
     """
     missing = why_not()
     if missing is not None:
-        raise EngineError("sglang_missing", missing)
+        raise EngineError("sglang_missing", str(missing))
     stack = config.reasoner
     context = min(context or LONGEST_CONTEXT, stack.positions)
     folder = derive(config, checkpoint, dtype)

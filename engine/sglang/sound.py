@@ -16,22 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from engine.sglang.messages import Block
+
 ENVIRONMENT = "CHROMA_REALTIME_SOUND"
 """Environment: where `SoundReader` finds the file, and what lies in it."""
 _NAMES = 1 << 62
 _FIRST_NAME = 1 << 32
 """Names of sound stand among token ids: they are far from those of text, and no two sounds share one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One block in a prompt: `rows` embeddings from token `start` on. `name` goes by their content; `slot` is
-    where they lie."""
-
-    start: int
-    rows: int
-    slot: int
-    name: int
 
 
 @dataclass(slots=True)

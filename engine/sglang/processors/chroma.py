@@ -11,9 +11,9 @@ from typing import Any
 from sglang.srt.managers.schedule_batch import Modality, MultimodalDataItem, MultimodalProcessorOutput
 from sglang.srt.multimodal.processors.base_processor import BaseMultimodalProcessor
 
+from engine.sglang.messages import Block
 from engine.sglang.models.chroma import ChromaReasonerForConditionalGeneration
 from engine.sglang.names import AUDIO_TOKEN
-from engine.sglang.sound import Block
 
 
 class ChromaProcessor(BaseMultimodalProcessor):
