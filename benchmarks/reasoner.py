@@ -1,7 +1,7 @@
 """How fast the Reasoner is in SGLang and in this process: `python -m benchmarks.reasoner MODEL`.
 
-So many answers are asked for at once, each to a prompt of its own with some seconds of sound, which nobody has
-read before. A pair is one token of text with its hidden state, as the Speaker hears it.
+So many answers are asked for at once, each to a prompt of its own with some seconds of sound, which nobody
+has read before. A pair is one token of text with its hidden state, as the Speaker hears it.
 """
 
 from __future__ import annotations
@@ -102,9 +102,8 @@ def main(arguments: list[str] | None = None) -> int:
     device = pick_device(options.device)
     dtype = pick_dtype(options.dtype, device)
     answers = [int(each) for each in options.answers.split(",")]
-    runners: list[Runner] = [
-        each for each in ("sglang", "transformers") if each in options.reasoners.split(",")
-    ]
+    both: tuple[Runner, ...] = ("sglang", "transformers")
+    runners = [each for each in both if each in options.reasoners.split(",")]
     if "sglang" in runners and (missing := why_not()) is not None:
         print(f"benchmarks.reasoner: {missing}", file=sys.stderr)
         return 1

@@ -84,13 +84,20 @@ class ChromaEngine(Engine):
             tp=settings.tp,
             sglang=settings.sglang,
         )
+        try:
+            self._prepare()
+        except BaseException:
+            self._chroma.reasoner.close()
+            raise
+
+    def _prepare(self) -> None:
         self._loop = FrameLoop(self._chroma.reasoner, self._chroma.speaker)
         self._prompts = VoicePrompts(self._chroma)
         self._ears = Ears(self._chroma)
-        self._jobs = Jobs(settings, self._chroma, self._ears, self._prompts)
+        self._jobs = Jobs(self._settings, self._chroma, self._ears, self._prompts)
         # Encoding the default voice now means that a broken one is found at start-up, not in a call.
         voice = self._prompts.get(self._voice(None))
-        if settings.admission:
+        if self._settings.admission:
             self._loop.capacity = self._measure(voice)
 
     def _measure(self, voice: KvPool) -> int:

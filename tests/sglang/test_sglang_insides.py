@@ -1,4 +1,4 @@
-"""What we lean on of SGLang's insides is what it was: if one of these fails, read `engine/sglang/rows.py` anew."""
+"""What we lean on of SGLang's insides is what it was: if one of these fails, read `engine/sglang/rows.py`."""
 
 import argparse
 import hashlib

@@ -139,9 +139,8 @@ def test_a_scheduler_that_is_killed_takes_the_answer_and_nothing_else(engines, c
     with app(engines(chroma)) as url, connect(f"{url}/v1/realtime?model=golden") as socket:
         client = Client(socket)
         client.until("session.created")
-        client.send(
-            "session.update", session={"type": "realtime", "audio": {"input": {"turn_detection": None}}}
-        )
+        manual = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
+        client.send("session.update", session=manual)
         client.until("session.updated")
         client.speak(sound(3.0, 30))
         client.send("response.create")
