@@ -1,8 +1,8 @@
 """Conversations through the gateway: `python -m benchmarks.realtime MODEL`.
 
 A server in processes of its own, as `chroma-realtime serve` starts it, and many clients in this one, each a
-WebSocket with the events of OpenAI's Realtime API (see `benchmarks.caller`). Their conversations begin spread
-over the time that one turn takes; then they go on for `--seconds`. At each level of `--sessions`:
+WebSocket with the events of OpenAI's Realtime API (see `realtime.bench.caller`). Their conversations begin
+spread over the time that one turn takes; then they go on for `--seconds`. At each level of `--sessions`:
 
 - first sound: from `input_audio_buffer.committed` to the first delta of sound,
 - cadence: the time between two deltas of an answer, and its jitter, by how much that differs from the median
@@ -24,12 +24,13 @@ from pathlib import Path
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from benchmarks.caller import PIECE_S, Caller, Record, read_speech
-from benchmarks.listener import Level
 from benchmarks.report import Report, add_options, number, percentile, table, where
 from benchmarks.served import served
 from engine.api import EngineError
 from engine.chroma.model import pick_device, pick_dtype
+from realtime.bench.caller import Caller, Notes, Speech, read_speech
+from realtime.bench.listener import Level
+from realtime.bench.plans import Dialogue
 
 QUESTION = Path(__file__).parents[1] / "examples" / "question.wav"
 HEAD = (
@@ -53,29 +54,27 @@ _SILENCE_S = 0.5
 """After which the server takes a turn to be over."""
 
 
-async def level(
-    url: str, sessions: int, *, speech: list[str], listens: float, seconds: float
-) -> list[Record]:
+async def level(url: str, sessions: int, *, speech: Speech, listens: float, seconds: float) -> list[Notes]:
     """What so many clients at once record."""
-    period = len(speech) * PIECE_S + _SILENCE_S + listens
+    period = speech.seconds + _SILENCE_S + listens
     clock = asyncio.get_running_loop()
     begin = clock.time()
     until = begin + period + seconds
 
-    async def client(index: int) -> Record:
+    async def client(index: int) -> Notes:
         await asyncio.sleep(begin + period * index / sessions - clock.time())
         # Speech does not deflate.
         async with connect(url, compression=None, max_size=None, open_timeout=60) as socket:
-            caller = Caller(socket, speech, listens)
-            await caller.talk(until)
-        return caller.record
+            notes = Notes()
+            await Caller(socket, speech, Dialogue(listens), notes).talk(until)
+        return notes
 
     return await asyncio.gather(*(client(index) for index in range(sessions)))
 
 
-def row(records: list[Record]) -> tuple[str, ...]:
+def row(records: list[Notes]) -> tuple[str, ...]:
     """Of the table."""
-    heard = Level(len(records), [record.heard for record in records])
+    heard = Level(len(records), [record.answers for record in records])
     intervals = [each for answer in heard.answers for each in answer.intervals]
     jitter = [each for answer in heard.answers for each in answer.jitter]
     barge_ins = [each for record in records for each in record.barge_ins]
@@ -94,7 +93,7 @@ def row(records: list[Record]) -> tuple[str, ...]:
         ms(jitter, 99),
         f"{heard.dry}",
         f"{len(barge_ins)}",
-        ms([each.noticed for each in barge_ins], 50),
+        ms([each.noticed for each in barge_ins if each.noticed is not None], 50),
         *(ms([each.last_delta for each in barge_ins], percent) for percent in (50, 95)),
         ms(lateness, 99),
     )
@@ -109,7 +108,7 @@ async def measure(url: str, options: argparse.Namespace) -> tuple[list[tuple[str
     rows: list[tuple[str, ...]] = []
     for sessions in options.sessions:
         records = await level(url, sessions, speech=speech, listens=options.listens, seconds=options.seconds)
-        if failures := sum(record.failures for record in records):
+        if failures := sum(len(record.failures) for record in records):
             return rows, f"At {sessions} sessions the server refused {failures} answers."
         rows.append(row(records))
         print(f"realtime: {sessions} sessions done", file=sys.stderr)
@@ -153,8 +152,8 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parse(arguments)
     try:
-        with served(serve_options(options)) as address:
-            rows, refused = asyncio.run(measure(f"{address}/v1/realtime?model=chroma", options))
+        with served(serve_options(options)) as server:
+            rows, refused = asyncio.run(measure(f"{server.address}/v1/realtime?model=chroma", options))
         device = pick_device(options.device)
         dtype = pick_dtype(options.dtype, device)
     except (EngineError, RuntimeError, ValueError, OSError, WebSocketException) as error:

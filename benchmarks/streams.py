@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.listener import Heard, Level, Listener, most_good
 from benchmarks.report import Report, add_options, number, percentile, table, where
 from engine.api import (
     FRAME_SAMPLES,
@@ -39,6 +38,7 @@ from engine.api import (
 from engine.chroma.model import pick_device, pick_dtype
 from engine.factory import create
 from engine.settings import EngineSettings
+from realtime.bench.listener import Heard, Level, Listener, most_good
 
 PIECE_S = 0.2
 """Seconds of a question that the engine is given at a time."""

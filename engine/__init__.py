@@ -28,6 +28,7 @@ from engine.api import (
     Voice,
 )
 from engine.settings import EngineSettings
+from engine.stats import EngineStats
 
 __all__ = [
     "FRAMES_PER_TEXT_TOKEN",
@@ -40,6 +41,7 @@ __all__ = [
     "Engine",
     "EngineError",
     "EngineSettings",
+    "EngineStats",
     "Event",
     "Finished",
     "Message",

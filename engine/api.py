@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from engine.stats import EngineStats
+
 SAMPLE_RATE = 24_000
 """Samples a second of all sound that crosses the wall, in both directions."""
 
@@ -20,6 +22,9 @@ FRAME_SAMPLES = 1_920
 FRAMES_PER_TEXT_TOKEN = 2
 """Text runs ahead of sound, but each token is spoken from its own frame on: token k (from 0) begins no
 sooner than frame k times this. So what was heard of an answer bounds what can have been said in it."""
+
+ENGINE_BROKEN = "engine_broken"
+"""Code of the error of an engine that cannot go on, and has to be started again."""
 
 
 class EngineError(Exception):
@@ -293,3 +298,8 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     async def voices(self) -> list[Voice]:
         """The voices that requests may name, the default one first."""
+
+    async def stats(self) -> EngineStats:
+        """What it is busy with just now. Raises EngineError where it cannot say; `ENGINE_BROKEN` where it
+        will never answer again."""
+        return EngineStats()

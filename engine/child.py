@@ -78,6 +78,10 @@ class Child:
         except EOFError:
             return None
 
+    def kill(self) -> None:
+        """End it at once, whatever it hangs on; `receive` then returns None."""
+        self._process.kill()
+
     async def end(self) -> str:
         """End the child if it has not ended; returns how it ended, to follow "the engine's process"."""
         self._writer.close()

@@ -37,6 +37,7 @@ from engine.api import (
 )
 from engine.fitting import Fitted, fit
 from engine.settings import EngineSettings
+from engine.stats import EngineStats
 from engine.tool_calls import call_reader, forced_text
 from engine.voices.store import VoiceStore
 
@@ -64,6 +65,7 @@ class EchoEngine(Engine):
         self._longest = int(settings.max_seconds * SAMPLE_RATE) // FRAME_SAMPLES
         self._frame_seconds = FRAME_SAMPLES / SAMPLE_RATE / pace if pace else 0.0
         self._open = False
+        self._frames_made = 0
         # Only the answer's generator holds its stop, so an answer nobody reads any more leaves by itself.
         self._running: weakref.WeakValueDictionary[str, _Stop] = weakref.WeakValueDictionary()
 
@@ -95,6 +97,9 @@ class EchoEngine(Engine):
     async def voices(self) -> list[Voice]:
         voices = await asyncio.to_thread(self._store.ordered, self._default_voice)
         return [voice.described() for voice in voices]
+
+    async def stats(self) -> EngineStats:
+        return EngineStats(speaking=len(self._running), frames=self._frames_made)
 
     async def _prepare(self, request: Request) -> Fitted:
         if request.speak and isinstance(request.voice, str):
@@ -132,6 +137,7 @@ class EchoEngine(Engine):
                     end = Finished("length")
                     break
                 frames += 1
+                self._frames_made += 1
                 due += self._frame_seconds
             else:
                 words += event.tokens

@@ -12,6 +12,7 @@ from engine.api import Audio, Engine, EngineError, Event, Request, Voice
 from engine.placement import Placement
 from engine.process import ProcessEngine
 from engine.settings import EngineSettings
+from engine.stats import EngineStats, total
 
 
 def parted(settings: EngineSettings) -> list[EngineSettings]:
@@ -95,6 +96,14 @@ class FleetEngine(Engine):
 
     async def voices(self) -> list[Voice]:
         return await self._engines[self._place(None)].voices()
+
+    async def stats(self) -> EngineStats:
+        """Of all that serve together. Raises EngineError where none does."""
+        told = await asyncio.gather(*(engine.stats() for engine in self._engines), return_exceptions=True)
+        serving = [each for each in told if isinstance(each, EngineStats)]
+        if not serving:
+            raise next(each for each in told if isinstance(each, BaseException))
+        return total(serving)
 
     def _place(self, conversation: str | None) -> int:
         up = [engine.up for engine in self._engines]

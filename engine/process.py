@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from engine.api import (
+    ENGINE_BROKEN,
     Audio,
     Engine,
     EngineError,
@@ -24,8 +25,10 @@ from engine.api import (
 )
 from engine.child import Child
 from engine.settings import EngineSettings
+from engine.stats import EngineStats
 from engine.wire import (
     Answered,
+    AskStats,
     AskTurn,
     AskVoices,
     Cancel,
@@ -33,6 +36,7 @@ from engine.wire import (
     Listen,
     Refused,
     Respond,
+    Stats,
     TurnOver,
     Voices,
 )
@@ -67,6 +71,7 @@ class ProcessEngine(Engine):
         # Only the answer's generator holds the answer, so one that nobody reads any more leaves by itself.
         self._answers: weakref.WeakValueDictionary[int, _Answer] = weakref.WeakValueDictionary()
         self._calls: dict[int, asyncio.Future[Any]] = {}
+        self._starts = 0
 
     @property
     def pid(self) -> int | None:
@@ -138,7 +143,11 @@ class ProcessEngine(Engine):
         """Raises EngineError as `voices` does, or the child's own."""
         return await self._call(lambda call: AskTurn(call, audio))
 
-    async def _call(self, message: Callable[[int], AskVoices | AskTurn]) -> Any:
+    async def stats(self) -> EngineStats:
+        """Raises EngineError as `voices` does."""
+        return replace(await self._call(AskStats), starts=self._starts)
+
+    async def _call(self, message: Callable[[int], AskVoices | AskTurn | AskStats]) -> Any:
         if self._child is None:
             raise self._why_down
         call = next(self._keys)
@@ -194,6 +203,7 @@ class ProcessEngine(Engine):
 
     def _adopt(self, child: Child) -> None:
         self._child = child
+        self._starts += 1
         self._held, self._arriving = set(), {}
         self.model = child.model
         self._up.set()
@@ -212,7 +222,11 @@ class ProcessEngine(Engine):
     async def _keep(self, child: Child) -> None:
         """Listen to the child; when it dies, start another, for ever."""
         while True:
-            await self._listen(child)
+            watchdog = asyncio.create_task(self._watch(child), name="engine-watchdog")
+            try:
+                await self._listen(child)
+            finally:
+                watchdog.cancel()
             self._why_down = EngineError(
                 "engine_restarting", "the engine's process ended and is being started again; try again soon"
             )
@@ -223,6 +237,24 @@ class ProcessEngine(Engine):
             child = await self._restart()
             self._adopt(child)
             log.info("the engine's process serves again")
+
+    async def _watch(self, child: Child) -> None:
+        """Kill a child that gives no sign of life, or says that it cannot answer any more."""
+        seconds = self._settings.watchdog_s
+        while seconds:
+            await asyncio.sleep(seconds / 4)
+            try:
+                async with asyncio.timeout(seconds):
+                    await self.stats()
+            except TimeoutError:
+                log.error("the engine's process has given no sign of life for %g s: it is killed", seconds)
+                child.kill()
+                return
+            except EngineError as error:
+                if error.code == ENGINE_BROKEN:
+                    log.error("the engine's process cannot go on: %s", error.message)
+                    child.kill()
+                    return
 
     async def _restart(self) -> Child:
         delay = FIRST_DELAY
@@ -253,7 +285,7 @@ class ProcessEngine(Engine):
                             del self._answers[key]
                     elif not isinstance(event, Finished):
                         child.send(Cancel(key))
-                case Voices(call, result) | TurnOver(call, result):
+                case Voices(call, result) | TurnOver(call, result) | Stats(call, result):
                     if (reply := self._calls.get(call)) is not None and not reply.done():
                         reply.set_result(result)
                 case Refused(code, text, call) if call is not None:

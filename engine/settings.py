@@ -50,5 +50,9 @@ class EngineSettings:
     """An engine on each of these GPUs, or on each `tp` of them; none is one engine on `device`."""
     sglang: tuple[tuple[str, str], ...] = ()
     """Options of SGLang's, by its own names, as text; a flag is `true` or `false`."""
+    watchdog_s: float = 60.0
+    """Seconds in which the engine's process has to give a sign of life, else it is started again; 0: none."""
+    logs: Literal["plain", "json"] = "plain"
+    """How the engine's own process writes its log."""
     in_process: bool = False
     """True runs the engine in the gateway's own process (tests, tiny models)."""

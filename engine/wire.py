@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from engine.api import Audio, Event, Request, Voice
 from engine.settings import EngineSettings
+from engine.stats import EngineStats
 
 _LENGTH = struct.Struct(">Q")
 
@@ -65,6 +66,13 @@ class AskTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class AskStats:
+    """To the child: reply with `Stats` of the same `call`."""
+
+    call: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """From the child, once: the engine is open and is listed as `model`."""
 
@@ -104,10 +112,18 @@ class TurnOver:
     probability: float
 
 
-ToChild = EngineSettings | Respond | Cancel | Listen | Forget | AskVoices | AskTurn
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """From the child: the reply to `AskStats`."""
+
+    call: int
+    stats: EngineStats
+
+
+ToChild = EngineSettings | Respond | Cancel | Listen | Forget | AskVoices | AskTurn | AskStats
 """The settings are the first message of all, and come once."""
 
-FromChild = Ready | Refused | Answered | Voices | TurnOver
+FromChild = Ready | Refused | Answered | Voices | TurnOver | Stats
 
 
 def pack(message: object) -> bytes:

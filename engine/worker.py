@@ -14,12 +14,16 @@ import sys
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import replace
 
+import psutil
+
 from engine.api import Audio, Engine, EngineError, Event, Finished, Message, Part, Reference, Request
 from engine.factory import create
+from engine.logs import configure
 from engine.processes import end_with
 from engine.settings import EngineSettings
 from engine.wire import (
     Answered,
+    AskStats,
     AskTurn,
     AskVoices,
     Cancel,
@@ -29,6 +33,7 @@ from engine.wire import (
     Ready,
     Refused,
     Respond,
+    Stats,
     TurnOver,
     Voices,
     pack,
@@ -49,6 +54,7 @@ class Worker:
         """Sounds that are still being spoken, as far as they came."""
         self._ids: dict[int, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._process = psutil.Process()
 
     async def serve(self, reader: asyncio.StreamReader) -> None:
         """Do what is asked until the parent has gone."""
@@ -80,6 +86,8 @@ class Worker:
                     self._start(self._reply(call, self._voices(call)))
                 case AskTurn(call, audio):
                     self._start(self._reply(call, self._turn_over(call, audio)))
+                case AskStats(call):
+                    self._start(self._reply(call, self._stats(call)))
 
     async def send(self, message: FromChild) -> None:
         """Write one message, and wait while the parent is slower than the engine."""
@@ -124,6 +132,13 @@ class Worker:
     async def _turn_over(self, call: int, audio: Audio) -> FromChild:
         return TurnOver(call, await self._engine.turn_over(audio))
 
+    async def _stats(self, call: int) -> FromChild:
+        process = self._process
+        cpu = process.cpu_times()
+        stats = await self._engine.stats()
+        used = {"cpu_seconds": cpu.user + cpu.system, "memory_bytes": process.memory_info().rss}
+        return Stats(call, replace(stats, **used))
+
     async def _reply(self, call: int, reply: Coroutine[None, None, FromChild]) -> None:
         try:
             await self.send(await reply)
@@ -141,6 +156,7 @@ async def run(connection: socket.socket) -> None:
     reader, writer = await asyncio.open_unix_connection(sock=connection)
     settings = await receive(reader)
     assert isinstance(settings, EngineSettings)
+    configure(settings.logs, "engine")
     try:
         engine = create(replace(settings, in_process=True))
         await engine.open()
@@ -157,9 +173,7 @@ async def run(connection: socket.socket) -> None:
 def main() -> None:
     # Ctrl-C reaches the whole process group; when to end is the parent's to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s engine %(name)s: %(message)s", stream=sys.stderr
-    )
+    configure("plain", "engine")
     connection = socket.socket(fileno=int(sys.argv[1]))
     connection.set_inheritable(False)
     end_with(connection)

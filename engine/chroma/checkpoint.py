@@ -22,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 
 from engine.api import EngineError
 from engine.chroma.shapes import RANDOM
+from engine.progress import Progress
 
 _FILES = ("*.json", "*.jinja", "*.safetensors", "*.txt")
 SINGLE = "model.safetensors"
@@ -99,6 +100,7 @@ class Checkpoint:
         by_file: dict[Path, list[str]] = {}
         for name in self.names(prefix):
             by_file.setdefault(self._file_of[name], []).append(name)
+        progress = Progress(f"reading {prefix.rstrip('.')}", sum(map(len, by_file.values())))
         for path, names in by_file.items():
             try:
                 with safe_open(path, framework="pt") as file:
@@ -107,6 +109,7 @@ class Checkpoint:
                         if tensor.is_floating_point():
                             tensor = tensor.to(dtype)
                         yield name[len(prefix) :], tensor.to(device)
+                        progress.step()
             except (OSError, SafetensorError) as error:
                 raise EngineError("checkpoint_unreadable", f"{path} cannot be read: {error}") from None
 

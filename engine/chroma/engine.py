@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
+from typing import TypeVar, cast
 
 from engine.api import (
     Audio,
@@ -41,10 +43,12 @@ from engine.chroma.voices import VoicePrompts
 from engine.runtime import admission
 from engine.runtime.loop import FRAME_SECONDS, FrameLoop
 from engine.settings import EngineSettings
+from engine.stats import EngineStats
 from engine.tool_calls import call_reader
 from engine.voices.store import StoredVoice, VoiceStore
 
 log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 
 
 class ChromaEngine(Engine):
@@ -190,9 +194,10 @@ class ChromaEngine(Engine):
         def hear() -> None:
             try:
                 self._ears.hear_more(audio, before)
-            except Exception:
+            except Exception as error:
                 # Nothing is lost: the request brings the whole sound.
                 log.exception("sound %s could not be heard ahead", audio.id)
+                self._loop.failure("hearing", error)
                 self._ears.forget(audio.id)
 
         self._commands.put(hear)
@@ -211,39 +216,61 @@ class ChromaEngine(Engine):
     async def turn_over(self, audio: Audio) -> float:
         if self._thread is None:
             raise EngineError("engine_closed", "the engine is closed")
+        return await self._ask(lambda: self._jobs.judge(audio))
+
+    async def stats(self) -> EngineStats:
+        if self._thread is None:
+            raise EngineError("engine_closed", "the engine is closed")
+        return await self._ask(self._stats)
+
+    def _stats(self) -> EngineStats:
+        if self._loop.broken:
+            raise self._loop.broken
+        tokens, room = self._chroma.reasoner.kv()
+        counts = {part: graphs.counts for part, graphs in self._chroma.graphs.items() if graphs.on}
+        steps = {part: (count.hits, count.misses) for part, count in counts.items()}
+        return replace(self._loop.stats(), kv_tokens=tokens, kv_room=room, steps=steps)
+
+    async def _ask(self, question: Callable[[], Answer | Future[Answer]]) -> Answer:
+        """What a question put in the engine's thread is answered, there or later. Raises EngineError where it
+        cannot be."""
         loop = asyncio.get_running_loop()
-        verdict: asyncio.Future[float] = loop.create_future()
+        reply: asyncio.Future[Answer] = loop.create_future()
 
-        def tell(probability: float | None, error: EngineError | None) -> None:
-            if verdict.done():
+        def tell(answer: Answer | None, error: EngineError | None) -> None:
+            if reply.done():
                 return
-            if probability is None:
-                verdict.set_exception(error or EngineError("engine_error", "no verdict"))
+            if error is not None:
+                reply.set_exception(error)
             else:
-                verdict.set_result(probability)
+                reply.set_result(cast(Answer, answer))
 
-        def say(judged: Future[float]) -> None:
-            probability, error = None, None
+        def say(answered: Future[Answer]) -> None:
+            answer, error = None, None
             try:
-                probability = judged.result()
+                answer = answered.result()
             except EngineError as wrong:
                 error = wrong
             except Exception as wrong:
-                log.error("a pause could not be judged", exc_info=wrong)
-                error = EngineError("engine_error", f"the pause could not be judged: {wrong}")
+                log.error("a question to the engine could not be answered", exc_info=wrong)
+                error = self._loop.failure("the engine", wrong)
             if not loop.is_closed():
-                loop.call_soon_threadsafe(tell, probability, error)
+                loop.call_soon_threadsafe(tell, answer, error)
 
-        def judge() -> None:
+        def ask() -> None:
+            answered: Future[Answer] = Future()
             try:
-                judged = self._jobs.judge(audio)
+                found = question()
+                if isinstance(found, Future):
+                    answered = found
+                else:
+                    answered.set_result(found)
             except Exception as wrong:
-                judged = Future()
-                judged.set_exception(wrong)
-            judged.add_done_callback(say)
+                answered.set_exception(wrong)
+            answered.add_done_callback(say)
 
-        self._commands.put(judge)
-        return await verdict
+        self._commands.put(ask)
+        return await reply
 
     async def voices(self) -> list[Voice]:
         stored = await asyncio.to_thread(self._voices.ordered, self._settings.voice)
@@ -280,7 +307,8 @@ class ChromaEngine(Engine):
             emit(Finished("failed", code=error.code, message=error.message))
         except Exception as error:
             log.exception("request %s could not be prepared", request.id)
-            emit(Finished("failed", code="engine_error", message=f"the request failed: {error}"))
+            why = self._loop.failure("reading the request", error)
+            emit(Finished("failed", code=why.code, message=why.message))
         else:
             narrator = Narrator(self._chroma, job, call_reader(request), emit)
             emit(Started(narrator.usage(), left_out))

@@ -58,6 +58,11 @@ class Prefixes:
         """Slots that can be taken."""
         return sum(not slot.busy for slot in self._slots)
 
+    @property
+    def kept(self) -> int:
+        """Tokens that the free slots hold."""
+        return sum(len(slot.keys) for slot in self._slots if not slot.busy)
+
     def take(self, keys: np.ndarray) -> Taken:
         """Take a slot for a prompt: the free one that holds most of its beginning, if that is more than what
         else it holds, which is lost; otherwise an empty one, or the one that was let go longest ago.

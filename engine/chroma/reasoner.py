@@ -77,6 +77,9 @@ class Reasoner(Protocol):
         """Probability that the answer begins with a token of `one`, given that it begins with one of either.
         Raises as `start` does, or the future does."""
 
+    def kv(self) -> tuple[int, int]:
+        """Tokens whose keys and values it holds, and how many it could."""
+
     def embed(self, ids: list[int]) -> torch.Tensor:
         """Text embeddings [T, hidden], for the voice prompt."""
 

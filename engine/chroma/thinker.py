@@ -25,6 +25,7 @@ from engine.chroma.prefixes import Prefixes, keys_of
 from engine.chroma.readback import Readback, moved, send
 from engine.chroma.reasoner import ReasonerPrompt, Thought, check_length
 from engine.chroma.speaker import Pair
+from engine.progress import Progress
 from engine.settings import Weights
 
 HEAD = "thinker.lm_head.weight"
@@ -191,6 +192,10 @@ class LocalReasoner:
     def close(self) -> None:
         pass
 
+    def kv(self) -> tuple[int, int]:
+        reading = sum(len(answer.keys) + len(answer.said) for answer in self._answers.values())
+        return self._prefixes.kept + reading, self._spare * self.context
+
     def embed(self, ids: list[int]) -> torch.Tensor:
         return self._table[moved(torch.tensor(ids, dtype=torch.int64), self._device)]
 
@@ -267,11 +272,13 @@ class LocalReasoner:
 
     @torch.inference_mode()
     def _record(self) -> None:
+        progress = Progress("recording the Reasoner's steps", len(self._batches) * len(self._contexts))
         for rows in reversed(self._batches):
             inputs = self._room(rows)
             self._write(inputs, [], [])
             for context in reversed(self._contexts):
                 self.graphs.record((rows, context), partial(self._step, inputs, context))
+                progress.step()
 
     def _collect(self) -> list[Thought]:
         """What the device has made, if it is there: the host never waits for it."""

@@ -13,12 +13,14 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from engine.api import FRAME_SAMPLES, SAMPLE_RATE, EngineError
+from engine.api import ENGINE_BROKEN, FRAME_SAMPLES, SAMPLE_RATE, EngineError
 from engine.chroma.reasoner import Failure, Reasoner, Thought
 from engine.chroma.speaker import Frames, Speaker, Speech
+from engine.runtime.device_errors import told
 from engine.runtime.job import Job, Listener, Reason
+from engine.stats import EngineStats
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,15 @@ class _Answer:
     def spent(self) -> bool:
         limit = self.job.max_tokens
         return limit is not None and self.tokens + self.frames >= limit
+
+
+@dataclass(slots=True)
+class Counts:
+    """Since the loop began: frames of sound, tokens of all prompts, and those of them read before."""
+
+    frames: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +110,10 @@ class FrameLoop:
         self._waiting: deque[_Waiting] = deque()
         self.capacity = speaker.slots
         """Answers at once; see `engine.runtime.admission`."""
+        self.broken: EngineError | None = None  # Why no answer can succeed any more.
         self._answers: dict[str, _Answer] = {}
         self._under_way: _UnderWay | None = None
+        self.counts = Counts()
 
     @property
     def busy(self) -> bool:
@@ -111,6 +124,17 @@ class FrameLoop:
     def roomy(self) -> bool:
         """With one more answer, at most half of what it can do at once is taken."""
         return 2 * (len(self._answers) + len(self._waiting) + 1) <= self.capacity
+
+    def stats(self) -> EngineStats:
+        """What it is busy with; see `EngineStats`."""
+        return EngineStats(
+            slots=self.capacity,
+            speaking=self._speaking,
+            writing=len(self._answers) - self._speaking,
+            waiting=len(self._waiting),
+            pairs=sum(len(answer.speech.pairs) for answer in self._answers.values() if answer.speech),
+            **asdict(self.counts),
+        )
 
     def submit(self, job: Job, listener: Listener) -> None:
         """Queue an answer; it starts as soon as there are fewer than `capacity`, or fails, `engine_full`."""
@@ -170,6 +194,7 @@ class FrameLoop:
         self._answers[job.id] = answer
         try:
             self._reasoner.start(job.id, job.prompt)
+            self.counts.prompt_tokens += len(job.prompt.ids)
             if job.voice is not None:
                 answer.speech = self._speaker.begin(slot, job.voice, job.sampling)
         except EngineError as error:
@@ -203,6 +228,7 @@ class FrameLoop:
     def _take(self, answer: _Answer, thought: Thought) -> None:
         answer.tokens += 1
         if thought.kept is not None:
+            self.counts.cached_tokens += thought.kept
             answer.listener.begun(thought.kept)
         try:
             said = answer.listener.thought(thought)
@@ -280,6 +306,7 @@ class FrameLoop:
             if answer.heard_from is None:
                 answer.heard_from = self._clock()
             answer.frames += 1
+            self.counts.frames += 1
             answer.listener.spoken(spoken)
             if answer.spent or answer.frames >= answer.job.max_frames:
                 self._end(answer, "length")
@@ -294,5 +321,13 @@ class FrameLoop:
     def _break(self, answers: list[_Answer], part: str, error: Exception) -> None:
         """A batch that raised takes its own answers with it, and nothing else."""
         log.exception("%s failed on %d answers", part, len(answers))
+        why = self.failure(part, error)
         for answer in answers:
-            self._end(answer, "failed", EngineError("engine_error", f"{part} failed: {error}"))
+            self._end(answer, "failed", why)
+
+    def failure(self, part: str, error: Exception) -> EngineError:
+        """What an exception is told as; see `engine.runtime.device_errors`."""
+        why = told(part, error)
+        if why.code == ENGINE_BROKEN:
+            self.broken = why
+        return why

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.api import EngineError
+from engine.logs import configure
 from engine.processes import end_with
 from engine.sglang.messages import (
     Answer,
@@ -269,9 +270,7 @@ async def run(connection: socket.socket) -> None:
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s sglang %(name)s: %(message)s", stream=sys.stderr
-    )
+    configure("plain", "sglang")
     logging.getLogger("sglang").setLevel(logging.ERROR)
     connection = socket.socket(fileno=int(sys.argv[1]))
     connection.set_inheritable(False)

@@ -167,6 +167,12 @@ class SglangReasoner:
         self._ask(name, prompt, lambda blocks: Weigh(name, prompt.ids, blocks, tuple(one), tuple(other)))
         return weighed
 
+    def kv(self) -> tuple[int, int]:
+        # Of the answers under way: what else SGLang keeps gives way to them.
+        with self._lock:
+            running = list(self._running.values())
+        return sum(len(answer.prompt.ids) + answer.told for answer in running), self.room
+
     def embed(self, ids: list[int]) -> torch.Tensor:
         return moved(self._table[ids], self._device)
 

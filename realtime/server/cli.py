@@ -11,6 +11,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     from engine import EngineError, doctor
     from engine.voices import cli as voice
+    from realtime.bench import command as bench
+    from realtime.bench import replay
     from realtime.server import key, serve, talk
     from realtime.server.settings_file import expand
 
@@ -19,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
         description="An OpenAI-compatible realtime server for FlashLabs Chroma: speech in, speech out.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, talk, voice, key, doctor):
+    for command in (serve, talk, bench, replay, voice, key, doctor):
         command.add_parser(commands)
     try:
         options = parser.parse_args(expand(sys.argv[1:] if arguments is None else arguments))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from engine import Engine, Finished, Request
+from realtime.server.limits import Bucket
+from realtime.server.observe.watch import FirstSound, Watch
 from realtime.server.services import Services
 from realtime.server.transport import GoneError, Player, Transport
 from realtime.server.wire import encode, encode_audio
@@ -33,6 +37,8 @@ log = logging.getLogger(__name__)
 
 _CLOSE_GRACE_S = 5.0
 _EAR_PAUSE_S = 0.02
+_FAIR = 16
+"""Events of one session that may be taken before others have their turn."""
 
 
 class Connection:
@@ -48,10 +54,11 @@ class Connection:
         self._engine = services.engine
         self._settings = services.settings
         self._player = player
-        self._unsent: deque[str | Close] = deque()
+        self._unsent: deque[str | Close | FirstSound] = deque()
         self._unsent_bytes = 0
         self._to_send = asyncio.Event()
         self._closing = False
+        self._leaving = False
         self._closed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._transcribed: set[str] = set()
@@ -62,9 +69,15 @@ class Connection:
             lambda message: _call(loop, lambda: self._deaf(message)),
         )
         self._hears = True
+        self._watch = Watch(session, services.observers)
 
     async def run(self) -> None:
         """Serve until either side closes."""
+        with self._services.draining.guest(self):
+            await self._run()
+
+    async def _run(self) -> None:
+        self._watch.opened()
         self._perform(self._session.open())
         # The sender ends with a close of ours, the receiver with one of the client's.
         works = (self._send(), self._receive(), self._tick(), self._abandon())
@@ -83,6 +96,7 @@ class Connection:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._end_answers()
+            self._watch.closed()
 
     async def _break(self) -> None:
         """Tell the client that the fault is here."""
@@ -99,15 +113,27 @@ class Connection:
             task.cancel()
 
     async def _receive(self) -> None:
-        while True:
+        pace = Bucket(
+            int(2 * self._settings.max_events_per_s) or 1, time.monotonic, self._settings.max_events_per_s
+        )
+        for number in itertools.count(1):
             try:
                 frame = await self._transport.receive()
             except GoneError:
                 return
+            pace.take(1)
+            # Not reading makes a client that floods wait, and nobody else.
+            if (wait := pace.seconds_until(0)) > 0:
+                await asyncio.sleep(wait)
+            elif number % _FAIR == 0:
+                # What came in one piece is received without a pause.
+                await asyncio.sleep(0)
             if isinstance(frame, str):
-                self._perform(self._session.receive(frame))
+                effects = self._session.receive(frame)
             else:
-                self._perform(self._session.receive_binary(frame))
+                effects = self._session.receive_binary(frame)
+            self._watch.received(frame)
+            self._perform(effects)
             # Not reading makes the client wait in turn: TCP carries it back. The ear's thread only counts,
             # it signals nothing, so that it never waits for a loop.
             while self._ear.behind_s > self._settings.max_unheard_s:  # noqa: ASYNC110
@@ -123,6 +149,9 @@ class Connection:
                 if isinstance(frame, Close):
                     await self._transport.close(frame.code, frame.reason)
                     return
+                if isinstance(frame, FirstSound):
+                    self._watch.sent(frame)
+                    continue
                 self._unsent_bytes -= len(frame)
                 await self._transport.send(frame)
             except GoneError:
@@ -137,16 +166,32 @@ class Connection:
         while True:
             await asyncio.sleep(self._settings.tick_s)
             self._perform(self._session.tick())
+            # What is played ends without an event.
+            self._leave_if_done()
+
+    def leave_when_done(self) -> None:
+        self._leaving = True
+        self._leave_if_done()
+
+    def leave_now(self) -> None:
+        self.take(self._session.stop())
+
+    def _leave_if_done(self) -> None:
+        if self._leaving and not self._session.busy:
+            self.leave_now()
 
     def take(self, effects: Iterable[Effect]) -> None:
         """Carry out what the session said to something that did not come by the transport."""
         if not self._closing:
+            self._watch.received()
             self._perform(effects)
 
     async def _answer(self, engine: Engine, request: Request) -> None:
         """Let the engine answer; whatever breaks, the session hears of exactly one end."""
+        self._watch.asked(request.id)
         try:
             async for event in engine.respond(request):
+                self._watch.engine(request.id, event)
                 self._perform(self._session.engine(request.id, event))
         except Exception as error:
             log.exception("answer %s broke", request.id)
@@ -154,6 +199,7 @@ class Connection:
             self._perform(self._session.engine(request.id, failed))
         finally:
             self._transcribed.discard(request.id)
+            self._leave_if_done()
 
     def _heard(self, epoch: int, probabilities: list[float]) -> None:
         if not self._closing:
@@ -173,12 +219,16 @@ class Connection:
         for effect in effects:
             match effect:
                 case SendAudio():
+                    first = self._watch.sound(effect)
                     if self._player:
                         self._player.play(effect)
-                        continue
-                    for frame in encode_audio(effect):
-                        self._queue(frame)
+                    else:
+                        for frame in encode_audio(effect):
+                            self._queue(frame)
+                    if first:
+                        self._mark(first)
                 case Send(event):
+                    self._watch.event(event)
                     self._queue(encode(event))
                 case Detect(epoch, pcm):
                     if self._hears:
@@ -227,6 +277,12 @@ class Connection:
             # Nobody will read what waits: it makes room for the close.
             self._unsent.clear()
             self._close(Close(1008, "client_too_slow: events were not read as fast as they came"))
+
+    def _mark(self, first: FirstSound) -> None:
+        """The sender tells of it once all before it has left."""
+        if not self._closing:
+            self._unsent.append(first)
+            self._to_send.set()
 
     def _close(self, close: Close) -> None:
         self._closing = True

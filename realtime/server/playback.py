@@ -4,32 +4,54 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-RATE = 24_000
+from realtime.audio.recording import RATE
+
 _BYTES_PER_S = RATE * 2
 
 
+class PlaybackClock:
+    """Sound that is played from its first piece on, at real-time pace; a gap is when it runs dry. All times
+    are seconds on one clock."""
+
+    def __init__(self) -> None:
+        self.first: float | None = None
+        self.last = 0.0
+        self.dry_at = 0.0
+        """When all that came will have been played."""
+
+    def add(self, now: float, seconds: float) -> float:
+        """So many seconds of sound arrived. Returns for how long it had run dry before."""
+        gap = 0.0
+        if self.first is None:
+            self.first = self.dry_at = now
+        elif now > self.dry_at:
+            gap = now - self.dry_at
+            self.dry_at = now
+        self.last = now
+        self.dry_at += seconds
+        return gap
+
+
 class Playback:
-    """Sound that is played from its first delta on, at real-time pace; a gap is when it runs dry."""
+    """Sound as it is played, kept."""
 
     def __init__(self) -> None:
         self.pcm = bytearray()
         self.deltas = 0
         self.gaps: list[float] = []
-        self.first: float | None = None
-        self._last = 0.0
-        self._dry_at = 0.0
+        self._clock = PlaybackClock()
 
     def add(self, now: float, pcm: bytes) -> None:
         """Sound that arrived at `now` seconds."""
-        if self.first is None:
-            self.first = self._dry_at = now
-        elif now > self._dry_at:
-            self.gaps.append(now - self._dry_at)
-            self._dry_at = now
+        if gap := self._clock.add(now, len(pcm) / _BYTES_PER_S):
+            self.gaps.append(gap)
         self.pcm += pcm
         self.deltas += 1
-        self._last = now
-        self._dry_at += len(pcm) / _BYTES_PER_S
+
+    @property
+    def first(self) -> float | None:
+        """When the first sound came."""
+        return self._clock.first
 
     @property
     def seconds(self) -> float:
@@ -39,7 +61,7 @@ class Playback:
     @property
     def took(self) -> float:
         """Seconds from the first delta to the last."""
-        return self._last - self.first if self.first is not None else 0.0
+        return self._clock.last - self.first if self.first is not None else 0.0
 
 
 @dataclass

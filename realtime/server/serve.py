@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 from engine import EngineError, EngineSettings
+from realtime.server.limit_settings import Limits, option, wrong
 from realtime.server.settings import ServerSettings
 
 
@@ -82,20 +84,60 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="begin an answer while it is not sure yet that a turn is over: never, where there is room"
         " (default), always",
     )
+    parser.add_argument(
+        "--watchdog-s",
+        type=float,
+        default=engine.watchdog_s,
+        help="seconds in which the engine has to give a sign of life; 0: for ever",
+    )
     parser.add_argument("--stun", help="STUN server for WebRTC calls, such as stun:stun.example.com:3478")
     parser.add_argument("--audio-folder", type=Path, help="let requests over HTTP name files in this folder")
-    parser.add_argument("--max-sessions", type=int, default=server.max_sessions)
+    parser.add_argument(
+        "--origin", action="append", default=[], help="a site whose pages may come in; '*' is all of them"
+    )
+    parser.add_argument("--log", choices=("plain", "json"), default="plain", help="json: one object a line")
+    parser.add_argument(
+        "--log-events",
+        choices=("off", "ids", "all"),
+        default=server.log_events,
+        help="log each event: never (default), its type and ids, or all of it, words and sound included",
+    )
+    parser.add_argument(
+        "--traces", action="store_true", help="send a trace of each turn to $OTEL_EXPORTER_OTLP_ENDPOINT"
+    )
+    parser.add_argument(
+        "--record", type=Path, metavar="FOLDER", help="record every session, words and sound included"
+    )
     parser.add_argument("--in-process", action="store_true", help="run the engine in the gateway's process")
+    parser.add_argument(
+        "--watermark",
+        metavar="MODULE:FUNCTION",
+        help="what marks all outgoing sound; see docs/threat-model.md",
+    )
+    _add_limits(parser)
     parser.set_defaults(func=run)
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("limits", "what one too many is told: docs/limits.md")
+    for one in fields(Limits):
+        group.add_argument(
+            option(one.name),
+            type=type(one.default),
+            default=one.default,
+            metavar="N",
+            help=f"{one.metadata['what']} ({one.default})",
+        )
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until stopped; returns the exit code."""
     # Imported here, so that the other commands need not wait for a web server and a detector.
     from engine.factory import create
+    from engine.logs import configure
     from realtime.server.serving import Serving
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure(options.log, "gateway")
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
     server_settings = ServerSettings(
         host=options.host,
@@ -108,11 +150,18 @@ def run(options: argparse.Namespace) -> int:
         voices_dir=options.voices_dir,
         audio_folder=options.audio_folder,
         stun=options.stun,
-        max_sessions=options.max_sessions,
+        origins=tuple(options.origin),
+        watermark=options.watermark,
         early_answers=options.early_answers,
+        **{one.name: getattr(options, one.name) for one in fields(Limits)},
+        log_events=options.log_events,
+        traces=options.traces,
+        record=options.record,
     )
     try:
         _check(options)
+        if problem := wrong(server_settings):
+            raise EngineError("invalid_setting", problem)
         engine = create(
             EngineSettings(
                 model=f"random:{options.random_weights}" if options.random_weights else options.model,
@@ -132,13 +181,17 @@ def run(options: argparse.Namespace) -> int:
                 tp=options.tp,
                 gpus=options.gpus,
                 sglang=tuple(options.sglang),
+                watchdog_s=options.watchdog_s,
+                logs=options.log,
                 in_process=options.in_process,
             )
         )
         transcriber = None
         if options.transcriber:
             transcriber = create(
-                EngineSettings(model=options.transcriber, device=options.device, dtype=options.dtype)
+                EngineSettings(
+                    model=options.transcriber, device=options.device, dtype=options.dtype, logs=options.log
+                )
             )
         return Serving(engine, server_settings, transcriber).run()
     except EngineError as error:
@@ -171,10 +224,10 @@ def _check(options: argparse.Namespace) -> None:
         (bool(options.gpus) and options.in_process, "--gpus cannot be in the gateway's own process"),
         (options.slots < 1, "--slots must be at least 1"),
         (options.context is not None and options.context < 256, "--context must be at least 256"),
-        (options.max_sessions < 1, "--max-sessions must be at least 1"),
         (options.temperature < 0, "--temperature must be 0 or more"),
         (options.top_k < 1, "--top-k must be at least 1"),
         (options.max_seconds <= 0, "--max-seconds must be more than 0"),
+        (options.watchdog_s < 0, "--watchdog-s must be 0 or more"),
         (not 0 <= options.port <= 65535, "--port must be between 0 and 65535"),
         (bool(options.ssl_keyfile) and not options.ssl_certfile, "--ssl-keyfile needs --ssl-certfile"),
     ]

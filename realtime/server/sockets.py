@@ -19,7 +19,12 @@ from realtime.session.session import Session
 
 _SUBPROTOCOL = "realtime"
 _BETA_SUBPROTOCOL = "openai-beta.realtime-v1"
-_CLOSE_CODES = {"invalid_api_key": 3000, "engine_not_ready": 1013, "session_limit_reached": 1013}
+_CLOSE_CODES = {
+    "invalid_api_key": 3000,
+    "engine_not_ready": 1013,
+    "server_stopping": 1013,
+    "session_limit_reached": 1013,
+}
 """3000 and 4000 are for good, clients come again after 1013."""
 
 
@@ -36,6 +41,7 @@ class SocketRoutes:
         try:
             await self._hold(socket, offered)
         except ProtocolError as error:
+            self._gateway.metrics.errors.labels("handshake", error.code).inc()
             await _refuse(socket, error)
 
     async def _hold(self, socket: WebSocket, offered: list[str]) -> None:
@@ -53,7 +59,8 @@ class SocketRoutes:
             transport: Transport = WebSocketTransport(socket)
             if "realtime=v1" in socket.headers.get("openai-beta", "") or _BETA_SUBPROTOCOL in offered:
                 transport = BetaTransport(transport)
-            await Connection(transport, session, gateway.services).run()
+            with gateway.services.recorded(transport, session) as (transport, _):
+                await Connection(transport, session, gateway.services).run()
 
 
 async def _refuse(socket: WebSocket, error: ProtocolError) -> None:

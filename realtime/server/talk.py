@@ -15,7 +15,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from realtime.server.playback import RATE, Answer
+from realtime.audio.recording import RATE, RecordingError, read_recording
+from realtime.bench.address import any_certificate
+from realtime.server.playback import Answer
 
 _APPEND_MS = 40
 _TRAILING_SILENCE_S = 1.5
@@ -53,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
         return asyncio.run(asyncio.wait_for(talk.hold(), talk.seconds + options.timeout))
     except TimeoutError:
         print(f"talk: no whole answer within {options.timeout:g} seconds", file=sys.stderr)
-    except _TalkError as error:
+    except (_TalkError, RecordingError) as error:
         print(f"talk: {error}", file=sys.stderr)
     except (OSError, WebSocketException, openai.OpenAIError) as error:
         print(f"talk: {options.url}: {error or type(error).__name__}", file=sys.stderr)
@@ -62,24 +64,6 @@ def run(options: argparse.Namespace) -> int:
 
 class _TalkError(Exception):
     """One line for the person at the terminal."""
-
-
-def read_recording(path: Path) -> bytes:
-    """Any recording as PCM16 mono at 24 kHz.
-
-    Raises:
-        _TalkError: it cannot be read.
-    """
-    import numpy as np
-    import soundfile
-    import soxr
-
-    try:
-        sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise _TalkError(f"{path}: {error}") from None
-    mono = soxr.resample(sound.mean(axis=1), rate, RATE)
-    return (np.clip(mono, -1, 1) * 32767).astype("<i2").tobytes()
 
 
 class Talk:
@@ -113,7 +97,7 @@ class Talk:
         if base.startswith("http"):
             base = base.replace("http", "ws", 1)
         client = openai.AsyncOpenAI(api_key=self._options.api_key, base_url=base, websocket_base_url=base)
-        extra: Any = {"ssl": _any_certificate()} if self._options.insecure else {}
+        extra: Any = {"ssl": any_certificate()} if self._options.insecure else {}
         async with client.realtime.connect(model="chroma", websocket_connection_options=extra) as connection:
             asking = asyncio.create_task(self._ask(connection))
             listening = asyncio.create_task(self._listen(connection))
@@ -259,12 +243,3 @@ class Talk:
 
     def _log(self, line: str) -> None:
         print(f"{self._now():8.3f}  {line}", flush=True)
-
-
-def _any_certificate() -> Any:
-    import ssl
-
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context

@@ -83,6 +83,13 @@ class Listening:
         """Of the sound being spoken, once the engine has heard some of it, up to `_told`."""
         self._told = 0
         self._vad = settings.audio.input.turn_detection
+        self.speech_end: int | None = None
+        """Where the speech of the last turn that was found ended, before its silence; None: nobody knows."""
+
+    @property
+    def appended(self) -> int:
+        """Samples of all sound that was appended."""
+        return self._buffer.end
 
     @property
     def open_item_id(self) -> str | None:
@@ -188,6 +195,7 @@ class Listening:
             return
         limits = thresholds(vad, self._config.min_speech_ms, answering=answering, unjudged=self._unjudged)
         for probability in probabilities:
+            silent_since = self._state.silent_since
             self._state, happening = turn_detection.next_window(self._state, probability, limits)
             if happening is None:
                 continue
@@ -196,7 +204,7 @@ class Listening:
                 self._pause += 1
                 yield Turn(self._item_id, happening.start // SAMPLES_PER_MS, None, vad.interrupt_response)
             elif isinstance(happening, TurnEnded):
-                yield self._ended(happening, vad.create_response)
+                yield self._ended(happening, silent_since, vad.create_response)
             else:
                 self._pause += 1
                 start = max(happening.start, happening.end - _JUDGED_SAMPLES)
@@ -215,9 +223,9 @@ class Listening:
         self._unjudged = probability is None
         if probability is None or probability < DISCRETION[vad.eagerness].probability:
             return None
-        end = self._state.position
+        end, silent_since = self._state.position, self._state.silent_since
         self._state = turn_detection.cut(self._state, end)
-        return self._ended(TurnEnded(start, end), vad.create_response)
+        return self._ended(TurnEnded(start, end), silent_since, vad.create_response)
 
     def ahead(self, *, all_of_it: bool = False) -> Piece | None:
         """What the engine may hear before the turn is over: of the open turn what is surely part of it, and
@@ -236,8 +244,9 @@ class Listening:
         self._audio_id, self._told = self._audio_id or self._new_id("audio"), end
         return Piece(self._audio_id, self._buffer.peek(begin, end), first)
 
-    def _ended(self, turn: TurnEnded, answer: bool) -> Turn:
+    def _ended(self, turn: TurnEnded, silent_since: int | None, answer: bool) -> Turn:
         assert self._item_id is not None
+        self.speech_end = silent_since
         item_id, self._item_id = self._item_id, None
         audio_id, self._audio_id = self._audio_id, None
         self._unjudged = False
@@ -246,6 +255,7 @@ class Listening:
 
     def _commit(self, start: int) -> Commit:
         end = self._buffer.end
+        self.speech_end = None
         spoken, self._item_id = self._item_id, None
         audio_id, self._audio_id = self._audio_id, None
         pcm = self._buffer.take(start, end)

@@ -68,6 +68,11 @@ class Responses:
         """The one that writes to the conversation."""
         return self._last if self._last and self._last.active else None
 
+    @property
+    def running(self) -> bool:
+        """The engine makes an answer, in the conversation or beside it."""
+        return bool(self._running)
+
     def answering(self, now: float) -> bool:
         """An answer is made, or still heard."""
         return self.active is not None or now < self.heard_at

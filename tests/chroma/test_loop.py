@@ -29,6 +29,7 @@ class ScriptedReasoner:
         if prompt is not PROMPT:
             raise EngineError("context_length_exceeded", "too long")
         self.left[request_id] = int(request_id.split("-")[0])
+        return 1
 
     def stop(self, request_id):
         self.left.pop(request_id, None)

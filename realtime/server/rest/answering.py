@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -56,15 +56,22 @@ def check_meter(meter: Meter | None) -> None:
         raise ProtocolError("rate_limit_exceeded", refusal, kind="rate_limit_error")
 
 
-async def answer_events(engine: Engine, request: Request, meter: Meter | None) -> AsyncIterator[Event]:
-    """What the engine does for a request. Closing it early cancels; the sounds are forgotten in any case."""
+async def answer_events(
+    engine: Engine, request: Request, meter: Meter | None, ended: Callable[[str], None]
+) -> AsyncIterator[Event]:
+    """What the engine does for a request. Closing it early cancels; the sounds are forgotten in any case.
+    `ended` hears once how it ended: completed, incomplete, failed, or cancelled."""
     events = engine.respond(request)
+    status = "cancelled"
     try:
         async for event in events:
-            if isinstance(event, Finished) and meter:
-                meter.spend(total(event.usage))
+            if isinstance(event, Finished):
+                status = "incomplete" if event.reason == "length" else event.reason
+                if meter:
+                    meter.spend(total(event.usage))
             yield event
     finally:
+        ended(status)
         with contextlib.suppress(Exception):
             await events.aclose()  # type: ignore[attr-defined]
         await engine.forget(_lent(request))

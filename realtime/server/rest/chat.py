@@ -52,7 +52,7 @@ class ChatRoutes:
 
         # Decoding minutes of sound would hold up every session.
         chat = await asyncio.to_thread(read_chat, data, sound)
-        events = answer_events(gateway.engine, chat.request, meter)
+        events = answer_events(gateway.engine, chat.request, meter, gateway.metrics.ended("chat"))
         if not chat.stream:
             answer = await unless_gone(http, collect(events))
             return JSONResponse(await asyncio.to_thread(_whole, chat, answer, gateway.model))

@@ -52,12 +52,12 @@ class SpeechRoutes:
 
     async def create(self, http: HttpRequest) -> Response:
         """`POST /v1/audio/speech`. pcm and wav are sent as they are made, the others when they are whole."""
-        meter = http.state.caller.meter
+        gateway, meter = self._gateway, http.state.caller.meter
         body = check(_Body, await read_json(http, _LARGEST_BODY))
         container = check_container(body.response_format, "response_format")
-        self._gateway.check_ready()
+        gateway.check_ready()
         check_meter(meter)
-        events = answer_events(self._gateway.engine, _request(body), meter)
+        events = answer_events(gateway.engine, _request(body), meter, gateway.metrics.ended("speech"))
         encoder = SoundEncoder("audio/pcm", body.speed)
         if container in RAW or container == "wav":
             first = await begin(events)

@@ -62,7 +62,8 @@ class TranscriptionRoutes:
         pcm = await asyncio.to_thread(decode, data, "file", gateway.settings.max_upload_s)
         audio = Audio(random_id("audio"), pcm)
         request = transcription_request(random_id("trans"), audio, hints.language, hints.prompt)
-        events = answer_events(gateway.transcriber_for(hints.model), request, meter)
+        engine, ended = gateway.transcriber_for(hints.model), gateway.metrics.ended("transcription")
+        events = answer_events(engine, request, meter, ended)
         if form.get("stream") == "true":
             return StreamingResponse(_server_sent(await begin(events)), media_type="text/event-stream")
         answer = await unless_gone(http, collect(events))

@@ -9,8 +9,11 @@ import orjson
 import pytest
 import soundfile
 
-from benchmarks.caller import SILENCE, Caller, read_speech
+from realtime.audio.recording import RecordingError
+from realtime.bench.caller import Caller, Notes, Speech, read_speech
+from realtime.bench.plans import Dialogue, Timetable
 
+QUESTION_OF_TWO = Speech(("speech", "speech"), "silence", 0.04)
 QUESTION = Path(__file__).parents[1] / "data" / "speech" / "question.wav"
 
 
@@ -51,42 +54,70 @@ class Scripted:
 
 
 def test_an_answer_is_heard_and_interrupted(monkeypatch):
-    monkeypatch.setattr("benchmarks.caller._PATIENCE_S", 0.1)
+    monkeypatch.setattr("realtime.bench.caller._PATIENCE_S", 0.1)
 
-    async def hold() -> tuple[Scripted, Caller]:
-        socket = Scripted()
-        caller = Caller(socket, ["speech", "speech"], listens=0.1)  # type: ignore[arg-type]
+    async def hold() -> tuple[Scripted, Notes]:
+        socket, notes = Scripted(), Notes()
+        caller = Caller(socket, QUESTION_OF_TWO, Dialogue(0.1), notes)  # type: ignore[arg-type]
         await caller.talk(asyncio.get_running_loop().time() + 0.4)
-        return socket, caller
+        return socket, notes
 
-    socket, caller = asyncio.run(hold())
-    record = caller.record
+    socket, record = asyncio.run(hold())
     assert "server_vad" in socket.sent[0]
     assert socket.sent.count("speech") == 4
-    assert SILENCE in socket.sent
+    assert "silence" in socket.sent
     # The second question was never answered: it is a session that waited in vain.
-    answered, waited = record.heard
+    answered, waited = record.answers
     assert answered.wait is not None
     assert len(answered.intervals) == 1
     assert waited.wait is None
     (barge_in,) = record.barge_ins
     assert 0 <= barge_in.last_delta <= barge_in.noticed
     assert len(record.lateness) >= 8
-    assert record.failures == 0
+    assert record.failures == []
+    assert record.questions == 2
 
 
 def test_speech_begins_with_its_first_audible_sample(tmp_path):
     path = tmp_path / "late.wav"
-    sound = np.concatenate((np.zeros(2400), np.full(1000, 0.5)))
+    sound = np.concatenate((np.zeros(2400), np.full(1000, 0.5), np.zeros(4800)))
     soundfile.write(path, sound, 24_000)
-    first, second = (base64.b64decode(orjson.loads(each)["audio"]) for each in read_speech(path))
+    first, second = (base64.b64decode(orjson.loads(each)["audio"]) for each in read_speech(path).pieces)
     assert np.frombuffer(first, "<i2").min() > 16_000
     assert len(first) == len(second) == 1920
     assert second.endswith(bytes(1840))
-    assert 60 < len(read_speech(QUESTION)) < 70
+    assert 55 < len(read_speech(QUESTION).pieces) < 70
 
 
-def test_a_recording_of_another_rate_is_refused(tmp_path):
-    soundfile.write(tmp_path / "slow.wav", np.ones(800), 8_000)
-    with pytest.raises(ValueError, match="not mono at 24000 Hz"):
-        read_speech(tmp_path / "slow.wav")
+def test_a_recording_in_which_nothing_is_heard_is_refused(tmp_path):
+    soundfile.write(tmp_path / "still.wav", np.zeros(800), 8_000)
+    with pytest.raises(RecordingError, match=r"still\.wav: nothing is to be heard"):
+        read_speech(tmp_path / "still.wav")
+    with pytest.raises(RecordingError, match=r"none\.wav"):
+        read_speech(tmp_path / "none.wav")
+
+
+def test_a_timetable_asks_whether_or_not_it_is_answered():
+    plan = Timetable(10.0, 5.0)
+    asked = [now for now in range(9, 27) if plan.due(float(now))]
+    assert asked == [10, 15, 20, 25]
+
+
+def test_a_timetable_leaves_out_what_it_cannot_keep():
+    plan = Timetable(0.0, 2.0)
+    assert plan.due(5.0), "late, but not three times over"
+    assert not plan.due(5.5)
+    assert plan.due(6.0)
+
+
+def test_each_second_answer_is_interrupted_between_two_questions():
+    plan = Timetable(0.0, 10.0, interrupts=2, after=1.0)
+    assert plan.due(0.0)
+    plan.first_sound(3.0)
+    assert not plan.due(4.5)
+    assert plan.due(10.0)
+    plan.first_sound(13.0)
+    assert not plan.due(13.9)
+    assert plan.due(14.0)
+    assert not plan.due(20.0), "the interruption was that question"
+    assert plan.due(30.0)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.listener import Heard, Level, Listener, most_good
+from realtime.bench.listener import Heard, Level, Listener, most_good
 
 FRAME = bytes(2 * 1920)
 """80 ms."""

@@ -10,7 +10,10 @@ import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from realtime.server.playback import Playback
+from realtime.audio.recording import RATE
+from realtime.server.playback import PlaybackClock
+
+_BYTES_PER_S = 2 * RATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,8 @@ class Heard:
 
     Attributes:
         wait: from the question's end to the first sound; None: none came.
+        since_speech: from the end of the question's speech to the first sound; None: none came, or nobody
+            knows.
         gaps: how long each silence was in which the listener had run dry.
         plays: when it begins to play and when all that came has been played.
         intervals: between one piece of sound and the next.
@@ -28,6 +33,7 @@ class Heard:
     gaps: tuple[float, ...] = ()
     plays: tuple[float, float] = (0.0, 0.0)
     intervals: tuple[float, ...] = ()
+    since_speech: float | None = None
 
     def played(self, begin: float, end: float) -> float:
         """Seconds of sound played between two times; gaps count as played."""
@@ -43,37 +49,41 @@ class Heard:
 
 
 class Listener:
-    """Hears one answer, to a question that ended at `asked`."""
+    """Hears one answer, to a question that ended at `asked`, and its speech, where that is known, at
+    `speech_end`."""
 
-    def __init__(self, asked: float) -> None:
+    def __init__(self, asked: float, speech_end: float | None = None) -> None:
         self.asked = asked
+        self.speech_end = speech_end
         self.last = asked
         """When the last piece of sound came."""
-        self._playback = Playback()
+        self._clock = PlaybackClock()
+        self._gaps: list[float] = []
         self._intervals: list[float] = []
 
     @property
     def hears(self) -> bool:
         """Sound has come."""
-        return self._playback.first is not None
+        return self._clock.first is not None
 
     def hear(self, now: float, pcm: bytes) -> None:
         """A piece of sound comes."""
         if self.hears:
             self._intervals.append(now - self.last)
-        self._playback.add(now, pcm)
+        if gap := self._clock.add(now, len(pcm) / _BYTES_PER_S):
+            self._gaps.append(gap)
         self.last = now
 
     def over(self, now: float, *, whole: bool) -> Heard:
         """The answer ends here. `whole`: all of it has come, so that silence from now on is no gap."""
-        first = self._playback.first
+        first, dry = self._clock.first, self._clock.dry_at
         if first is None:
             return Heard()
-        gaps = self._playback.gaps
-        dry = first + self._playback.seconds + sum(gaps)
+        gaps = list(self._gaps)
         if not whole and now > dry:
             gaps.append(now - dry)
-        return Heard(first - self.asked, tuple(gaps), (first, dry), tuple(self._intervals))
+        since = None if self.speech_end is None else first - self.speech_end
+        return Heard(first - self.asked, tuple(gaps), (first, dry), tuple(self._intervals), since)
 
 
 @dataclass
