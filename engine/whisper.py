@@ -30,7 +30,7 @@ from engine.api import (
 )
 from engine.chroma.checkpoint import locate
 from engine.chroma.model import pick_device, pick_dtype
-from engine.factory import WHISPER
+from engine.models import WHISPER
 from engine.pcm import floats
 from engine.settings import EngineSettings
 
