@@ -90,8 +90,8 @@ def write_frames(folder: Path, name: str, sounds: Sounds, *, seed: int = 45) -> 
             columns["pulses"].append(pulses[0].numpy())
             columns["voiced"].append(voiced[0].numpy())
             columns["codes"].append(codes.short().numpy())
-    mel, pulses, voiced, codes = (np.concatenate(arrays) for arrays in columns.values())
-    np.savez(path, mel=mel, pulses=pulses, voiced=voiced, codes=codes)
+    whole = {name: np.concatenate(arrays) for name, arrays in columns.items()}
+    np.savez(path, allow_pickle=False, **whole)
     return path
 
 
