@@ -166,7 +166,7 @@ STAGES = {
         Stage("encoder", ("codes",), 1500, _encoder),
         Stage("sketch", ("codes",), 900, _sketch),
         Stage("decoder", ("sketch",), 1800, _decoder),
-        Stage("voice", ("speech", "reasoner", "encoder"), 600, _voice),
+        Stage("voice", ("speech", "reasoner", "encoder"), 1_000, _voice),
         Stage("checkpoint", ("decoder", "voice"), 0, _checkpoint),
     )
 }

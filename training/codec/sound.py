@@ -22,7 +22,7 @@ _FRAMES = 20
 _BATCH = 8
 _PIECE, _PIECE_LEAD, _PIECES = 12, 3, 10
 """What the decoder is trained on: shorter pieces and more of them, for a pulse is a small thing."""
-_WAVE = 6.0
+_WAVE = 1.5
 """Weight of the waveform beside the spectra."""
 _PHASE_FIRST = 0.4
 """Share of the time in which spectra count less. They want periods wherever they may be, the waveform where

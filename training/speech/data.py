@@ -32,7 +32,7 @@ _ROWS = 4
 _TOGETHER = 32
 _REFERENCES = 400
 """Of each voice."""
-_SHIFTS = 4
+_SHIFTS = 2
 """Codes of one sound at so many shifts are kept and drawn from."""
 
 
