@@ -8,6 +8,10 @@ AGENTS := .clients/openai-agents
 # Clients too large for the tests' own environment; each has one of its own, named as its folder in examples/.
 FRAMEWORKS := livekit pipecat
 NODE_CLIENTS := tests/conformance/node
+# SGLang wants other versions than the rest: what is tested with it has an environment of its own.
+SGLANG := .venv-sglang
+SGLANG_STAMP := $(SGLANG)/.installed
+SGLANG_PIP := $(SGLANG)/bin/python -m pip install --disable-pip-version-check -q
 CPU_TORCH := https://download.pytorch.org/whl/cpu
 
 # The first of these that is new enough; set PYTHON to choose another.
@@ -18,11 +22,12 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraint
 # What `make demo` serves: echo, a folder or a hub id. Empty takes the best there is on this machine.
 MODEL ?=
 
-.PHONY: help demo test fuzz soak audit examples conformance lint format install clean
+.PHONY: help demo test test-sglang fuzz soak audit examples conformance lint format install clean
 
 help:
 	@echo 'make demo     install, start a server on the best model there is here, and speak with it'
 	@echo 'make test     lint, types and all tests'
+	@echo 'make test-sglang  what needs SGLang, for real, on the CPU; installs it into $(SGLANG)'
 	@echo 'make examples install LiveKit Agents and Pipecat too, and run every example'
 	@echo 'make conformance  stock clients hold conversations; writes tests/conformance/MATRIX.md'
 	@echo 'make fuzz     for hours: a million events, random requests, random files'
@@ -66,6 +71,12 @@ audit: $(STAMP)
 	@$(PIP) pip-audit || echo 'pip-audit cannot be had here'
 	@$(BIN)/python .ci/audit.py
 
+# What a CPU cannot import of SGLang's packages is stood in for, for these tests alone.
+test-sglang: export PYTHONPATH := $(CURDIR):$(CURDIR)/tests/sglang/standins
+test-sglang: $(SGLANG_STAMP)
+	$(SGLANG)/bin/python -m engine.chroma.parity tests/data/golden --reasoner sglang
+	$(SGLANG)/bin/python -m pytest tests/sglang -o timeout=300
+
 conformance: $(STAMP)
 	@cd $(NODE_CLIENTS) && npm ci --no-audit --no-fund --silent
 	$(BIN)/python tests/conformance/run.py
@@ -101,5 +112,14 @@ $(STAMP): pyproject.toml constraints.txt
 	@if command -v npm >/dev/null; then cd $(NODE_CLIENTS) && npm ci --no-audit --no-fund --silent || echo 'no Node clients: their tests are skipped'; fi
 	@touch $@
 
+$(SGLANG_STAMP): pyproject.toml tests/sglang/requirements.txt
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is needed'; exit 1; }
+	@echo 'installing SGLang into $(SGLANG) (once; it takes a few minutes)'
+	@test -x $(SGLANG)/bin/python || $(PYTHON) -m venv $(SGLANG)
+	@$(SGLANG_PIP) --retries 1 --no-deps --index-url $(CPU_TORCH) torch==2.13.0 || $(SGLANG_PIP) torch==2.13.0
+	@$(SGLANG_PIP) torch==2.13.0 -r tests/sglang/requirements.txt
+	@$(SGLANG_PIP) --no-deps sglang==0.5.20 -e .
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .clients $(NODE_CLIENTS)/node_modules build answer.wav *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SGLANG) .clients $(NODE_CLIENTS)/node_modules build answer.wav *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

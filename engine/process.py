@@ -78,6 +78,11 @@ class ProcessEngine(Engine):
         """The child's process id; None while there is no child that serves."""
         return self._child.pid if self._child else None
 
+    @property
+    def up(self) -> bool:
+        """A child serves."""
+        return self._child is not None
+
     async def recovered(self) -> None:
         """Returns once a child serves, at once if one does."""
         await self._up.wait()

@@ -25,8 +25,8 @@ from engine.chroma.shapes import RANDOM
 from engine.progress import Progress
 
 _FILES = ("*.json", "*.jinja", "*.safetensors", "*.txt")
-_SINGLE = "model.safetensors"
-_INDEX = "model.safetensors.index.json"
+SINGLE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
 
 
 def locate(model: str, revision: str | None = None) -> Path | str:
@@ -82,6 +82,10 @@ class Checkpoint:
     def __contains__(self, name: str) -> bool:
         return name in self._file_of
 
+    def file_of(self, name: str) -> Path:
+        """The file that holds this tensor."""
+        return self._file_of[name]
+
     def names(self, prefix: str) -> list[str]:
         """All tensor names that start with `prefix`, in the checkpoint's order."""
         return [name for name in self._file_of if name.startswith(prefix)]
@@ -111,14 +115,14 @@ class Checkpoint:
 
 
 def _index(folder: Path) -> dict[str, Path]:
-    index = folder / _INDEX
+    index = folder / INDEX
     try:
         if index.is_file():
             weight_map = json.loads(index.read_text())["weight_map"]
             return {name: folder / file for name, file in weight_map.items()}
-        with safe_open(folder / _SINGLE, framework="pt") as file:
-            return dict.fromkeys(file.keys(), folder / _SINGLE)
+        with safe_open(folder / SINGLE, framework="pt") as file:
+            return dict.fromkeys(file.keys(), folder / SINGLE)
     except FileNotFoundError:
-        raise EngineError("checkpoint_unreadable", f"{folder} holds neither {_SINGLE} nor {_INDEX}") from None
+        raise EngineError("checkpoint_unreadable", f"{folder} holds neither {SINGLE} nor {INDEX}") from None
     except (OSError, SafetensorError, ValueError, KeyError, AttributeError) as error:
         raise EngineError("checkpoint_unreadable", f"{folder}: weights cannot be read: {error}") from None

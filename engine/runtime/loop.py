@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from engine.api import ENGINE_BROKEN, FRAME_SAMPLES, SAMPLE_RATE, EngineError
-from engine.chroma.reasoner import Reasoner, Thought
+from engine.chroma.reasoner import Failure, Reasoner, Thought
 from engine.chroma.speaker import Frames, Speaker, Speech
 from engine.runtime.device_errors import told
 from engine.runtime.job import Job, Listener, Reason
@@ -193,10 +193,8 @@ class FrameLoop:
         answer = _Answer(job, listener, slot, None)
         self._answers[job.id] = answer
         try:
-            kept = self._reasoner.start(job.id, job.prompt)
+            self._reasoner.start(job.id, job.prompt)
             self.counts.prompt_tokens += len(job.prompt.ids)
-            self.counts.cached_tokens += kept
-            listener.begun(kept)
             if job.voice is not None:
                 answer.speech = self._speaker.begin(slot, job.voice, job.sampling)
         except EngineError as error:
@@ -216,8 +214,10 @@ class FrameLoop:
             return 0.0
         for thought in thoughts:
             answer = self._answers[thought.request_id]
+            if isinstance(thought, Failure):
+                self._end(answer, "failed", thought.error)
             # Its next word may have been on its way when the listener had heard enough.
-            if not answer.text_over:
+            elif not answer.text_over:
                 self._take(answer, thought)
         return 0.0 if thoughts else _POLL
 
@@ -227,6 +227,9 @@ class FrameLoop:
 
     def _take(self, answer: _Answer, thought: Thought) -> None:
         answer.tokens += 1
+        if thought.kept is not None:
+            self.counts.cached_tokens += thought.kept
+            answer.listener.begun(thought.kept)
         try:
             said = answer.listener.thought(thought)
         except EngineError as error:

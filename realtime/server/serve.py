@@ -48,6 +48,27 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default=engine.weights,
         help="int8: less memory, on a CPU less time a frame, and not quite the model's sound",
     )
+    parser.add_argument(
+        "--reasoner",
+        choices=["auto", "transformers", "sglang"],
+        default=engine.reasoner,
+        help="what runs the language model; auto: SGLang where there are a GPU and SGLang",
+    )
+    parser.add_argument("--tp", type=int, default=engine.tp, help="GPUs that share the language model")
+    parser.add_argument(
+        "--gpus", type=_gpus, default=(), metavar="0,1,…", help="one engine on each of these GPUs"
+    )
+    parser.add_argument(
+        "--sglang",
+        type=_pair,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any option of SGLang's server; --sglang.NAME VALUE does as well",
+    )
+    parser.add_argument(
+        "--settings", type=Path, metavar="FILE", help="TOML file of these options; [sglang] is SGLang's table"
+    )
     parser.add_argument("--slots", type=int, default=engine.slots, help="most answers spoken at once")
     parser.add_argument("--context", type=int, help="most tokens of a conversation and its answer")
     parser.add_argument(
@@ -160,6 +181,10 @@ def run(options: argparse.Namespace) -> int:
                 max_seconds=options.max_seconds,
                 temperature=options.temperature,
                 top_k=options.top_k,
+                reasoner=options.reasoner,
+                tp=options.tp,
+                gpus=options.gpus,
+                sglang=tuple(options.sglang),
                 watchdog_s=options.watchdog_s,
                 logs=options.log,
                 in_process=options.in_process,
@@ -178,6 +203,18 @@ def run(options: argparse.Namespace) -> int:
         return 1
 
 
+def _gpus(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(each) for each in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of GPUs such as 0,1") from None
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return name, value or "true"
+
+
 def _check(options: argparse.Namespace) -> None:
     """Raises EngineError for a setting that cannot be."""
     wrong = [
@@ -185,6 +222,10 @@ def _check(options: argparse.Namespace) -> None:
             bool(options.transcriber) and not options.transcriber.startswith("whisper:"),
             "--transcriber has to be whisper: and a hub id or folder, such as whisper:openai/whisper-base",
         ),
+        (options.tp < 1, "--tp must be at least 1"),
+        (options.tp > 1 and options.reasoner == "transformers", "--tp needs --reasoner sglang"),
+        (bool(options.sglang) and options.reasoner == "transformers", "--sglang needs --reasoner sglang"),
+        (bool(options.gpus) and options.in_process, "--gpus cannot be in the gateway's own process"),
         (options.slots < 1, "--slots must be at least 1"),
         (options.context is not None and options.context < 256, "--context must be at least 256"),
         (options.temperature < 0, "--temperature must be 0 or more"),
