@@ -29,15 +29,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--voice", help="default voice; see 'chroma-realtime voice list'")
     parser.add_argument("--voices-dir", type=Path, help="folder of your voices")
-    parser.add_argument("--host", default=server.host)
-    parser.add_argument("--port", type=int, default=server.port)
+    parser.add_argument("--host", default=server.host, help=f"address to listen on ({server.host})")
+    parser.add_argument("--port", type=int, default=server.port, help=f"port ({server.port}); 0 takes any")
     parser.add_argument("--keys", type=Path, help="file of the keys that let clients in, one a line")
     parser.add_argument(
         "--secret-file", type=Path, help="what client secrets are signed with; share it among replicas"
     )
     parser.add_argument("--open", action="store_true", help="let everybody in who reaches --host")
     parser.add_argument("--ssl-certfile", type=Path, help="serve wss:// with this certificate")
-    parser.add_argument("--ssl-keyfile", type=Path)
+    parser.add_argument(
+        "--ssl-keyfile", type=Path, help="the certificate's key, where it is not in the same file"
+    )
     parser.add_argument("--device", default=engine.device, help="auto, cuda, cuda:1, cpu")
     parser.add_argument("--dtype", default=engine.dtype, help="auto, bfloat16, float16, float32")
     parser.add_argument(
@@ -75,7 +77,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="start sooner and answer slower: the GPU waits for the host",
     )
     parser.add_argument("--temperature", type=float, default=engine.temperature, help="0 is greedy")
-    parser.add_argument("--top-k", type=int, default=engine.top_k)
+    parser.add_argument(
+        "--top-k", type=int, default=engine.top_k, help=f"likeliest codes to sample from ({engine.top_k})"
+    )
     parser.add_argument("--max-seconds", type=float, default=engine.max_seconds, help="longest answer")
     parser.add_argument(
         "--early-answers",
