@@ -23,6 +23,9 @@ FRAMES_PER_TEXT_TOKEN = 2
 """Text runs ahead of sound, but each token is spoken from its own frame on: token k (from 0) begins no
 sooner than frame k times this. So what was heard of an answer bounds what can have been said in it."""
 
+ENGINE_BROKEN = "engine_broken"
+"""Code of the error of an engine that cannot go on, and has to be started again."""
+
 
 class EngineError(Exception):
     """A problem that a person can mend: one line that says what is wrong and what would be right.
@@ -159,6 +162,9 @@ class Request:
     transcribe: Transcribe | None = None
     truncation: Truncation | None = None
     """None: a conversation that is too long fails as `context_length_exceeded`."""
+    conversation: str | None = None
+    """Names the conversation that this is an answer in: where there are several engines behind one, what was
+    read of it lies with the one that answered last."""
     only_if_room: bool = False
     """This answer may never be wanted: it is made only where at most half of what the engine can do at once
     is taken with it, and otherwise fails as `no_room`."""
@@ -294,5 +300,6 @@ class Engine(abc.ABC):
         """The voices that requests may name, the default one first."""
 
     async def stats(self) -> EngineStats:
-        """What it is busy with just now. Raises EngineError where it cannot say."""
+        """What it is busy with just now. Raises EngineError where it cannot say; `ENGINE_BROKEN` where it
+        will never answer again."""
         return EngineStats()

@@ -8,10 +8,10 @@ import os
 import signal
 import socket
 import subprocess
-import sys
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 from engine.api import EngineError
+from engine.processes import spawn
 from engine.settings import EngineSettings
 from engine.wire import Ready, Refused, ToChild, pack, receive
 
@@ -44,7 +44,7 @@ class Child:
         """
         ours, theirs = socket.socketpair()
         with theirs:
-            process = _spawn(theirs)
+            process = spawn("engine.worker", theirs, visible(settings.gpus, os.environ))
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         try:
             writer.write(pack(settings))
@@ -78,24 +78,33 @@ class Child:
         except EOFError:
             return None
 
+    def kill(self) -> None:
+        """End it at once, whatever it hangs on; `receive` then returns None."""
+        self._process.kill()
+
     async def end(self) -> str:
         """End the child if it has not ended; returns how it ended, to follow "the engine's process"."""
         self._writer.close()
         return await _reap(self._process)
 
 
-def _spawn(connection: socket.socket) -> subprocess.Popen[bytes]:
-    # This very package is first on the child's path, installed or not; -P, so that a folder named `engine`
-    # where the user happens to stand is not taken for it.
-    root = str(Path(__file__).resolve().parents[1])
-    path = os.environ.get("PYTHONPATH")
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "engine.worker", str(connection.fileno())],
-        pass_fds=[connection.fileno()],
-        stdin=subprocess.DEVNULL,
-        stdout=2,  # Whatever a library prints belongs with the logs.
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([root, path]) if path else root},
-    )
+def visible(gpus: Sequence[int], environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process that sees these GPUs alone, counted among those that this one sees; none:
+    it sees the same ones.
+
+    Raises:
+        EngineError: `device_unavailable`.
+    """
+    if not gpus:
+        return {}
+    seen = environment.get("CUDA_VISIBLE_DEVICES")
+    names = seen.split(",") if seen else None
+    if names is not None and max(gpus) >= len(names):
+        raise EngineError(
+            "device_unavailable",
+            f"--gpus asks for GPU {max(gpus)}, and CUDA_VISIBLE_DEVICES is {seen}",
+        )
+    return {"CUDA_VISIBLE_DEVICES": ",".join(names[gpu] if names else str(gpu) for gpu in gpus)}
 
 
 async def _reap(process: subprocess.Popen[bytes]) -> str:

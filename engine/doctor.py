@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 
 from engine.api import EngineError
 from engine.factory import ECHO
+from engine.sglang.installed import VERSION, why_not
 from engine.voices.store import VoiceStore
 
 PACKAGE = "chroma-realtime"
@@ -71,6 +72,7 @@ def examine(
     yield _python()
     yield from _packages()
     yield _gpu()
+    yield _sglang()
     yield _model(model, revision)
     yield _voices(store, voice, needed=model not in (None, ECHO))
 
@@ -124,6 +126,14 @@ def _gpu() -> Finding:
             f"torch=={torch.__version__.split('+')[0]}",
         )
     return Finding("gpu", "note", "none; the CPU will be used, which is too slow for the published model")
+
+
+def _sglang() -> Finding:
+    missing = why_not()
+    if missing is None:
+        return Finding("sglang", "ok", f"{VERSION}, which runs the language model where there is a GPU")
+    detail = f"{missing.what}; transformers runs the language model, fewer answers at once"
+    return Finding("sglang", "note", detail, missing.mend)
 
 
 def _model(model: str | None, revision: str | None) -> Finding:

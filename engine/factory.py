@@ -23,6 +23,11 @@ def create(settings: EngineSettings) -> Engine:
     Raises:
         EngineError: `invalid_setting`, where the environment asks for a pace that is no number.
     """
+    if settings.gpus and not settings.in_process:
+        from engine.fleet import FleetEngine, parted
+        from engine.process import ProcessEngine
+
+        return FleetEngine([ProcessEngine(each) for each in parted(settings)])
     if not settings.in_process:
         from engine.process import ProcessEngine
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from engine.api import (
+    ENGINE_BROKEN,
     Audio,
     Engine,
     EngineError,
@@ -76,6 +77,11 @@ class ProcessEngine(Engine):
     def pid(self) -> int | None:
         """The child's process id; None while there is no child that serves."""
         return self._child.pid if self._child else None
+
+    @property
+    def up(self) -> bool:
+        """A child serves."""
+        return self._child is not None
 
     async def recovered(self) -> None:
         """Returns once a child serves, at once if one does."""
@@ -216,7 +222,11 @@ class ProcessEngine(Engine):
     async def _keep(self, child: Child) -> None:
         """Listen to the child; when it dies, start another, for ever."""
         while True:
-            await self._listen(child)
+            watchdog = asyncio.create_task(self._watch(child), name="engine-watchdog")
+            try:
+                await self._listen(child)
+            finally:
+                watchdog.cancel()
             self._why_down = EngineError(
                 "engine_restarting", "the engine's process ended and is being started again; try again soon"
             )
@@ -227,6 +237,24 @@ class ProcessEngine(Engine):
             child = await self._restart()
             self._adopt(child)
             log.info("the engine's process serves again")
+
+    async def _watch(self, child: Child) -> None:
+        """Kill a child that gives no sign of life, or says that it cannot answer any more."""
+        seconds = self._settings.watchdog_s
+        while seconds:
+            await asyncio.sleep(seconds / 4)
+            try:
+                async with asyncio.timeout(seconds):
+                    await self.stats()
+            except TimeoutError:
+                log.error("the engine's process has given no sign of life for %g s: it is killed", seconds)
+                child.kill()
+                return
+            except EngineError as error:
+                if error.code == ENGINE_BROKEN:
+                    log.error("the engine's process cannot go on: %s", error.message)
+                    child.kill()
+                    return
 
     async def _restart(self) -> Child:
         delay = FIRST_DELAY

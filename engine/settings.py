@@ -10,6 +10,10 @@ Weights = Literal["full", "int8"]
 """How the layers of Reasoner, Backbone and Decoder hold their weights: as `dtype` says, or in 8 bits each."""
 
 
+Runner = Literal["auto", "transformers", "sglang"]
+"""What runs the Reasoner: `auto` is SGLang where there are a GPU and SGLang."""
+
+
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
     """`model` is `echo`, a folder that holds a Chroma checkpoint, or a hub id such as FlashLabs/Chroma-4B."""
@@ -39,6 +43,15 @@ class EngineSettings:
     """Most tokens of a conversation and its answer; None is what the model holds, but no more than 8192."""
     cuda_graphs: bool = True
     """Record the steps of a GPU at start-up; without, each of their kernels is launched by itself."""
+    reasoner: Runner = "auto"
+    tp: int = 1
+    """GPUs that share the Reasoner (tensor parallelism); more than one needs SGLang."""
+    gpus: tuple[int, ...] = ()
+    """An engine on each of these GPUs, or on each `tp` of them; none is one engine on `device`."""
+    sglang: tuple[tuple[str, str], ...] = ()
+    """Options of SGLang's, by its own names, as text; a flag is `true` or `false`."""
+    watchdog_s: float = 60.0
+    """Seconds in which the engine's process has to give a sign of life, else it is started again; 0: none."""
     logs: Literal["plain", "json"] = "plain"
     """How the engine's own process writes its log."""
     in_process: bool = False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +43,14 @@ class EngineStats:
     starts: int = 0
     cpu_seconds: float = 0.0
     memory_bytes: int = 0
+
+
+def total(parts: Sequence[EngineStats]) -> EngineStats:
+    """The numbers of several engines added up."""
+    steps: dict[str, tuple[int, int]] = {}
+    for part in parts:
+        for name, (replayed, launched) in part.steps.items():
+            before = steps.get(name, (0, 0))
+            steps[name] = (before[0] + replayed, before[1] + launched)
+    names = [each.name for each in fields(EngineStats) if each.name != "steps"]
+    return EngineStats(**{name: sum(getattr(part, name) for part in parts) for name in names}, steps=steps)

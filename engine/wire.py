@@ -126,7 +126,7 @@ ToChild = EngineSettings | Respond | Cancel | Listen | Forget | AskVoices | AskT
 FromChild = Ready | Refused | Answered | Voices | TurnOver | Stats
 
 
-def pack(message: ToChild | FromChild) -> bytes:
+def pack(message: object) -> bytes:
     """One message as it goes over the socket."""
     body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
     return _LENGTH.pack(len(body)) + body

@@ -8,11 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import select
 import signal
 import socket
 import sys
-import threading
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import replace
 
@@ -21,6 +19,7 @@ import psutil
 from engine.api import Audio, Engine, EngineError, Event, Finished, Message, Part, Reference, Request
 from engine.factory import create
 from engine.logs import configure
+from engine.processes import end_with
 from engine.settings import EngineSettings
 from engine.wire import (
     Answered,
@@ -169,18 +168,6 @@ async def run(connection: socket.socket) -> None:
     worker = Worker(engine, writer)
     await worker.send(Ready(engine.model))
     await worker.serve(reader)
-
-
-def end_with(connection: socket.socket) -> None:
-    """End this process as soon as the other end of `connection` is closed, whatever else it is doing."""
-
-    def watch() -> None:
-        gone = select.poll()
-        gone.register(connection.fileno(), 0)
-        gone.poll()
-        os._exit(0)
-
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
 def main() -> None:

@@ -95,7 +95,8 @@ def main() -> int:
     print(
         "\n--- done: the answer is in answer.wav\n"
         "Go on:\n"
-        f"  .venv/bin/chroma-realtime serve --model {model}          a server that stays\n"
+        f"  .venv/bin/chroma-realtime serve --model {model}          a server that stays;\n"
+        "      open http://localhost:8000 and talk to it\n"
         "  .venv/bin/chroma-realtime talk YOUR.wav --out answer.wav  speak with it (in another terminal)\n"
         '  .venv/bin/chroma-realtime voice add NAME SAMPLE.wav --text "what the sample says"\n'
         "README.md shows how to use it from the OpenAI client that you have."

@@ -22,10 +22,11 @@ from safetensors import SafetensorError, safe_open
 
 from engine.api import EngineError
 from engine.chroma.shapes import RANDOM
+from engine.progress import Progress
 
 _FILES = ("*.json", "*.jinja", "*.safetensors", "*.txt")
-_SINGLE = "model.safetensors"
-_INDEX = "model.safetensors.index.json"
+SINGLE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
 
 
 def locate(model: str, revision: str | None = None) -> Path | str:
@@ -81,6 +82,10 @@ class Checkpoint:
     def __contains__(self, name: str) -> bool:
         return name in self._file_of
 
+    def file_of(self, name: str) -> Path:
+        """The file that holds this tensor."""
+        return self._file_of[name]
+
     def names(self, prefix: str) -> list[str]:
         """All tensor names that start with `prefix`, in the checkpoint's order."""
         return [name for name in self._file_of if name.startswith(prefix)]
@@ -95,6 +100,7 @@ class Checkpoint:
         by_file: dict[Path, list[str]] = {}
         for name in self.names(prefix):
             by_file.setdefault(self._file_of[name], []).append(name)
+        progress = Progress(f"reading {prefix.rstrip('.')}", sum(map(len, by_file.values())))
         for path, names in by_file.items():
             try:
                 with safe_open(path, framework="pt") as file:
@@ -103,19 +109,20 @@ class Checkpoint:
                         if tensor.is_floating_point():
                             tensor = tensor.to(dtype)
                         yield name[len(prefix) :], tensor.to(device)
+                        progress.step()
             except (OSError, SafetensorError) as error:
                 raise EngineError("checkpoint_unreadable", f"{path} cannot be read: {error}") from None
 
 
 def _index(folder: Path) -> dict[str, Path]:
-    index = folder / _INDEX
+    index = folder / INDEX
     try:
         if index.is_file():
             weight_map = json.loads(index.read_text())["weight_map"]
             return {name: folder / file for name, file in weight_map.items()}
-        with safe_open(folder / _SINGLE, framework="pt") as file:
-            return dict.fromkeys(file.keys(), folder / _SINGLE)
+        with safe_open(folder / SINGLE, framework="pt") as file:
+            return dict.fromkeys(file.keys(), folder / SINGLE)
     except FileNotFoundError:
-        raise EngineError("checkpoint_unreadable", f"{folder} holds neither {_SINGLE} nor {_INDEX}") from None
+        raise EngineError("checkpoint_unreadable", f"{folder} holds neither {SINGLE} nor {INDEX}") from None
     except (OSError, SafetensorError, ValueError, KeyError, AttributeError) as error:
         raise EngineError("checkpoint_unreadable", f"{folder}: weights cannot be read: {error}") from None

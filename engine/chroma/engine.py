@@ -9,6 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import TypeVar, cast
 
@@ -28,7 +29,15 @@ from engine.chroma.ears import Ears
 from engine.chroma.graphs import rungs
 from engine.chroma.jobs import Jobs
 from engine.chroma.llama import KvPool
-from engine.chroma.model import ChromaModel, load_model, pick_device, pick_dtype, pick_recorder, use_device
+from engine.chroma.model import (
+    ChromaModel,
+    load_model,
+    pick_device,
+    pick_dtype,
+    pick_reasoner,
+    pick_recorder,
+    use_device,
+)
 from engine.chroma.narrator import Emit, Narrator
 from engine.chroma.voices import VoicePrompts
 from engine.runtime import admission
@@ -75,14 +84,24 @@ class ChromaEngine(Engine):
             weights=settings.weights,
             context=settings.context,
             recorder=pick_recorder(device, cuda_graphs=settings.cuda_graphs),
+            runner=pick_reasoner(settings.reasoner, device, weights=settings.weights, tp=settings.tp),
+            tp=settings.tp,
+            sglang=settings.sglang,
         )
+        try:
+            self._prepare()
+        except BaseException:
+            self._chroma.reasoner.close()
+            raise
+
+    def _prepare(self) -> None:
         self._loop = FrameLoop(self._chroma.reasoner, self._chroma.speaker)
         self._prompts = VoicePrompts(self._chroma)
         self._ears = Ears(self._chroma)
-        self._jobs = Jobs(settings, self._chroma, self._ears, self._prompts)
+        self._jobs = Jobs(self._settings, self._chroma, self._ears, self._prompts)
         # Encoding the default voice now means that a broken one is found at start-up, not in a call.
         voice = self._prompts.get(self._voice(None))
-        if settings.admission:
+        if self._settings.admission:
             self._loop.capacity = self._measure(voice)
 
     def _measure(self, voice: KvPool) -> int:
@@ -122,6 +141,7 @@ class ChromaEngine(Engine):
         self._commands.put(None)
         await asyncio.to_thread(self._thread.join)
         self._thread = None
+        await asyncio.to_thread(self._chroma.reasoner.close)
         for part, graphs in self._chroma.graphs.items():
             if graphs.on:
                 log.info("%s: %s", part, graphs.counts)
@@ -174,9 +194,10 @@ class ChromaEngine(Engine):
         def hear() -> None:
             try:
                 self._ears.hear_more(audio, before)
-            except Exception:
+            except Exception as error:
                 # Nothing is lost: the request brings the whole sound.
                 log.exception("sound %s could not be heard ahead", audio.id)
+                self._loop.failure("hearing", error)
                 self._ears.forget(audio.id)
 
         self._commands.put(hear)
@@ -203,13 +224,16 @@ class ChromaEngine(Engine):
         return await self._ask(self._stats)
 
     def _stats(self) -> EngineStats:
+        if self._loop.broken:
+            raise self._loop.broken
         tokens, room = self._chroma.reasoner.kv()
         counts = {part: graphs.counts for part, graphs in self._chroma.graphs.items() if graphs.on}
         steps = {part: (count.hits, count.misses) for part, count in counts.items()}
         return replace(self._loop.stats(), kv_tokens=tokens, kv_room=room, steps=steps)
 
-    async def _ask(self, question: Callable[[], Answer]) -> Answer:
-        """What a question put in the engine's thread is answered. Raises EngineError where it cannot be."""
+    async def _ask(self, question: Callable[[], Answer | Future[Answer]]) -> Answer:
+        """What a question put in the engine's thread is answered, there or later. Raises EngineError where it
+        cannot be."""
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[Answer] = loop.create_future()
 
@@ -221,17 +245,29 @@ class ChromaEngine(Engine):
             else:
                 reply.set_result(cast(Answer, answer))
 
-        def ask() -> None:
+        def say(answered: Future[Answer]) -> None:
             answer, error = None, None
             try:
-                answer = question()
+                answer = answered.result()
             except EngineError as wrong:
                 error = wrong
             except Exception as wrong:
-                log.exception("a question to the engine could not be answered")
-                error = EngineError("engine_error", f"the engine could not say: {wrong}")
+                log.error("a question to the engine could not be answered", exc_info=wrong)
+                error = self._loop.failure("the engine", wrong)
             if not loop.is_closed():
                 loop.call_soon_threadsafe(tell, answer, error)
+
+        def ask() -> None:
+            answered: Future[Answer] = Future()
+            try:
+                found = question()
+                if isinstance(found, Future):
+                    answered = found
+                else:
+                    answered.set_result(found)
+            except Exception as wrong:
+                answered.set_exception(wrong)
+            answered.add_done_callback(say)
 
         self._commands.put(ask)
         return await reply
@@ -271,7 +307,8 @@ class ChromaEngine(Engine):
             emit(Finished("failed", code=error.code, message=error.message))
         except Exception as error:
             log.exception("request %s could not be prepared", request.id)
-            emit(Finished("failed", code="engine_error", message=f"the request failed: {error}"))
+            why = self._loop.failure("reading the request", error)
+            emit(Finished("failed", code=why.code, message=why.message))
         else:
             narrator = Narrator(self._chroma, job, call_reader(request), emit)
             emit(Started(narrator.usage(), left_out))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from concurrent.futures import Future
 
 from engine.api import SAMPLE_RATE, Audio, Message, Reference, Request, Text
 from engine.chroma.ears import Ears
@@ -64,6 +65,7 @@ class Jobs:
             chroma.config.im_end,
             tuple(forced),
             sound.marks if sound else (),
+            request.max_tokens,
         )
         job = Job(
             id=request.id,
@@ -79,11 +81,12 @@ class Jobs:
         """An answer by which the machine's speed is measured: it counts for as long as it takes so many of
         them to begin, and some time more."""
         prompt = self._chroma.prompt
-        words = tuple(prompt.plain("one two three four ")) * (_TRIAL_WORDS + slots)
-        counting = ReasonerPrompt(prompt.plain("Count."), None, self._chroma.config.im_end, words)
-        return Job("trial", counting, voice, Sampling(0.0, 0), max_frames=len(words))
+        frames = len(prompt.plain("one two three four ")) * (_TRIAL_WORDS + slots)
+        # Whatever it says, nothing ends it.
+        counting = ReasonerPrompt(prompt.plain("Count."), None, im_end=-1, most=frames)
+        return Job("trial", counting, voice, Sampling(0.0, 0), max_frames=frames)
 
-    def judge(self, audio: Audio) -> float:
+    def judge(self, audio: Audio) -> Future[float]:
         """Probability that whoever speaks in this sound has said all there is to say."""
         chroma = self._chroma
         sound = chroma.hearing.hear_pcm(audio.pcm)

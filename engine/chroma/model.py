@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from engine.api import EngineError
 from engine.chroma.checkpoint import Checkpoint
 from engine.chroma.config import ChromaConfig, parse_config, read_config
 from engine.chroma.graphs import CudaRecorder, Graphs, Recorder
-from engine.chroma.hearing import Hearing
+from engine.chroma.hearing import Hearing, embedding_count
 from engine.chroma.llama import KvPool
 from engine.chroma.random_weights import RandomCheckpoint, byte_tokenizer, random_config
 from engine.chroma.reasoner import Reasoner
@@ -21,7 +22,8 @@ from engine.chroma.shapes import RANDOM, SHAPES
 from engine.chroma.speaker import Speaker
 from engine.chroma.text import ChatPrompt, load_tokenizer
 from engine.chroma.thinker import LocalReasoner
-from engine.settings import Weights
+from engine.settings import Runner, Weights
+from engine.sglang.installed import why_not
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,22 @@ def pick_dtype(name: str, device: torch.device) -> torch.dtype:
     return dtype
 
 
+def pick_reasoner(name: Runner, device: torch.device, *, weights: Weights, tp: int) -> Runner:
+    """`auto` is SGLang where there are a GPU and SGLang, but with 8-bit weights, which are our own.
+
+    Raises:
+        EngineError: `invalid_setting`.
+    """
+    if name == "auto":
+        fit = device.type == "cuda" and weights == "full" and why_not() is None
+        name = "sglang" if fit or tp > 1 else "transformers"
+    if tp > 1 and name != "sglang":
+        raise EngineError(
+            "invalid_setting", "--tp shares the Reasoner among GPUs by SGLang: --reasoner sglang"
+        )
+    return name
+
+
 def pick_recorder(device: torch.device, *, cuda_graphs: bool) -> Recorder | None:
     """CUDA graphs where there is a GPU and they are wanted."""
     return CudaRecorder(device) if cuda_graphs and device.type == "cuda" else None
@@ -125,6 +143,9 @@ def load_model(
     weights: Weights = "full",
     context: int | None = None,
     recorder: Recorder | None = None,
+    runner: Runner = "transformers",
+    tp: int = 1,
+    sglang: Sequence[tuple[str, str]] = (),
 ) -> ChromaModel:
     """Load every part of a checkpoint folder.
 
@@ -133,20 +154,45 @@ def load_model(
             size with random weights.
         recorder: makes graphs of the steps; without, they run as they are (see `pick_recorder`).
         slots: answers at once; twice as many prompts are kept, so that a turn finds the one before it.
+        runner: of the Reasoner, as `pick_reasoner` gives it.
+        tp, sglang: see `EngineSettings`.
 
     Raises:
         EngineError: the folder does not hold a whole Chroma checkpoint.
     """
     config, checkpoint, tokenizer = _open(folder)
     thinker = Qwen2_5OmniThinkerConfig(**config.thinker)
-    graphs = {"Reasoner": Graphs(recorder), "Speaker": Graphs(recorder)}
-    return ChromaModel(
-        config=config,
-        checkpoint=checkpoint,
-        tokenizer=tokenizer,
-        prompt=ChatPrompt(tokenizer, config.audio_token),
-        hearing=Hearing(thinker, checkpoint, dtype=dtype, device=device),
-        reasoner=LocalReasoner(
+    hearing = Hearing(thinker, checkpoint, dtype=dtype, device=device)
+    graphs = {"Speaker": Graphs(recorder)}
+    speaker = Speaker(
+        config,
+        checkpoint,
+        slots=slots,
+        top_k=top_k,
+        dtype=dtype,
+        device=device,
+        weights=weights,
+        graphs=graphs["Speaker"],
+    )
+    reasoner: Reasoner
+    if runner == "sglang":
+        from engine.sglang.setup import open_reasoner
+
+        # The last to be loaded: it takes most of what the others leave of a GPU's memory.
+        reasoner = open_reasoner(
+            config,
+            checkpoint,
+            block=embedding_count(hearing.block),
+            answers=slots,
+            context=context,
+            dtype=dtype,
+            device=device,
+            tp=tp,
+            options=sglang,
+        )
+    else:
+        graphs["Reasoner"] = Graphs(recorder)
+        reasoner = LocalReasoner(
             config,
             checkpoint,
             slots=2 * slots,
@@ -156,16 +202,14 @@ def load_model(
             device=device,
             weights=weights,
             graphs=graphs["Reasoner"],
-        ),
-        speaker=Speaker(
-            config,
-            checkpoint,
-            slots=slots,
-            top_k=top_k,
-            dtype=dtype,
-            device=device,
-            weights=weights,
-            graphs=graphs["Speaker"],
-        ),
+        )
+    return ChromaModel(
+        config=config,
+        checkpoint=checkpoint,
+        tokenizer=tokenizer,
+        prompt=ChatPrompt(tokenizer, config.audio_token),
+        hearing=hearing,
+        reasoner=reasoner,
+        speaker=speaker,
         graphs=graphs,
     )

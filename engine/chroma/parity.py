@@ -123,7 +123,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m engine.chroma.parity", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="DIR", help="a checkpoint with .npz cases beside it")
-    parser.add_argument("--reasoner", choices=["local"], default="local")
+    parser.add_argument("--reasoner", choices=["transformers", "sglang"], default="transformers")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--weights", choices=["full", "int8"], default="full")
@@ -136,7 +136,13 @@ def main(arguments: list[str] | None = None) -> int:
         device = pick_device(options.device)
         dtype = pick_dtype(options.dtype, device)
         chroma = load_model(
-            options.folder, slots=1, top_k=50, device=device, dtype=dtype, weights=options.weights
+            options.folder,
+            slots=1,
+            top_k=50,
+            device=device,
+            dtype=dtype,
+            weights=options.weights,
+            runner=options.reasoner,
         )
     except EngineError as error:
         print(f"parity: {error.message}", file=sys.stderr)
@@ -152,6 +158,7 @@ def main(arguments: list[str] | None = None) -> int:
         found = mismatches(chroma, case, answer)
         failed += any(found.values())
         print(f"{path.stem}: " + ", ".join(f"{part} {wrong or 'ok'}" for part, wrong in found.items()))
+    chroma.reasoner.close()
     print(f"{len(cases) - failed} of {len(cases)} cases match")
     return 1 if failed else 0
 

@@ -91,8 +91,8 @@ class RandomCheckpoint(Checkpoint):
         return [name for name in self._shapes if name.startswith(prefix)]
 
     def read(self, prefix: str, dtype: torch.dtype, device: torch.device) -> dict[str, torch.Tensor]:
-        generator = torch.Generator(device).manual_seed(1)
-        block = torch.randn(_BLOCK, generator=generator, device=device).mul_(_STD)
+        # Drawn on the CPU, so that they are the same ones on every device.
+        block = torch.randn(_BLOCK, generator=torch.Generator().manual_seed(1)).mul_(_STD).to(device)
         return {
             name[len(prefix) :]: _filled(name, self._shapes[name], block, dtype)
             for name in self.names(prefix)

@@ -20,6 +20,7 @@ from engine.chroma.graphs import Graphs, fit, rungs
 from engine.chroma.llama import KvPool
 from engine.chroma.readback import Readback, send
 from engine.chroma.schedule import Schedule, ends_answer
+from engine.progress import Progress
 from engine.settings import Weights
 
 _SHORTEST_CONTEXT = 256
@@ -209,16 +210,19 @@ class Speaker:
     @torch.inference_mode()
     def _record(self) -> None:
         """Record every shape that can occur, largest first, so that the smaller ones find their memory."""
+        # Of as many rows as there are slots, each is its own slot.
+        ways = {rows: (True,) if rows == self.slots else (True, False) for rows in self._batches}
+        shapes = 2 * len(self._contexts) * sum(map(len, ways.values()))
+        progress = Progress("recording the Speaker's steps", shapes)
         for rows in reversed(self._batches):
             inputs = self._room(rows)
             self._write(inputs, {})
-            # Of as many rows as there are slots, each is its own slot.
-            ways = (True,) if rows == self.slots else (True, False)
-            for context, length, in_place in product(reversed(self._contexts), (LONGEST_STEP, 1), ways):
+            for context, length, in_place in product(reversed(self._contexts), (LONGEST_STEP, 1), ways[rows]):
                 self.graphs.record(
                     (rows, length, context, in_place),
                     partial(self._step, inputs, length, context, in_place=in_place),
                 )
+                progress.step()
 
 
 def _column(speech: Speech) -> tuple[int, int, int, int, int, float, float]:

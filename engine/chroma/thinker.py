@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -15,7 +16,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from engine.api import EngineError
 from engine.chroma.checkpoint import Checkpoint
 from engine.chroma.config import ChromaConfig
 from engine.chroma.graphs import Graphs, fit, rungs
@@ -23,8 +23,9 @@ from engine.chroma.llama import KvPool, LlamaStack
 from engine.chroma.modules import load_own
 from engine.chroma.prefixes import Prefixes, keys_of
 from engine.chroma.readback import Readback, moved, send
-from engine.chroma.reasoner import ReasonerPrompt, Thought
+from engine.chroma.reasoner import ReasonerPrompt, Thought, check_length
 from engine.chroma.speaker import Pair
+from engine.progress import Progress
 from engine.settings import Weights
 
 HEAD = "thinker.lm_head.weight"
@@ -87,6 +88,16 @@ def _load(
     return load_own(model, tensors, checkpoint, _PREFIX), table
 
 
+def text_table(
+    config: ChromaConfig, checkpoint: Checkpoint, dtype: torch.dtype, device: torch.device
+) -> torch.Tensor:
+    """The embeddings of text alone [vocab, hidden]."""
+    name = _PREFIX + "embed_tokens."
+    with torch.device("meta"):
+        embedding = nn.Embedding(config.reasoner.vocab, config.reasoner.hidden)
+    return load_own(embedding, checkpoint.read(name, dtype, device), checkpoint, name).weight
+
+
 class LocalReasoner:
     """See `Reasoner`.
 
@@ -130,11 +141,9 @@ class LocalReasoner:
         if graphs.on:
             self._record()
 
-    def start(self, request_id: str, prompt: ReasonerPrompt) -> int:
-        self._check_length(prompt)
-        answer = self._take(prompt)
-        self._answers[request_id] = answer
-        return answer.kept
+    def start(self, request_id: str, prompt: ReasonerPrompt) -> None:
+        check_length(prompt, self.context)
+        self._answers[request_id] = self._take(prompt)
 
     def stop(self, request_id: str) -> None:
         answer = self._answers.pop(request_id, None)
@@ -172,11 +181,16 @@ class LocalReasoner:
             self._read_only(prompt)
 
     @torch.inference_mode()
-    def weigh(self, prompt: ReasonerPrompt, one: Sequence[int], other: Sequence[int]) -> float:
-        self._check_length(prompt)
+    def weigh(self, prompt: ReasonerPrompt, one: Sequence[int], other: Sequence[int]) -> Future[float]:
+        check_length(prompt, self.context)
+        weighed: Future[float] = Future()
         logits = (self._head @ self._read_only(prompt)).float()
         weights = torch.stack([logits[list(tokens)].logsumexp(0) for tokens in (one, other)])
-        return float(weights.softmax(0)[0])
+        weighed.set_result(float(weights.softmax(0)[0]))
+        return weighed
+
+    def close(self) -> None:
+        pass
 
     def kv(self) -> tuple[int, int]:
         reading = sum(len(answer.keys) + len(answer.said) for answer in self._answers.values())
@@ -258,11 +272,13 @@ class LocalReasoner:
 
     @torch.inference_mode()
     def _record(self) -> None:
+        progress = Progress("recording the Reasoner's steps", len(self._batches) * len(self._contexts))
         for rows in reversed(self._batches):
             inputs = self._room(rows)
             self._write(inputs, [], [])
             for context in reversed(self._contexts):
                 self.graphs.record((rows, context), partial(self._step, inputs, context))
+                progress.step()
 
     def _collect(self) -> list[Thought]:
         """What the device has made, if it is there: the host never waits for it."""
@@ -279,7 +295,9 @@ class LocalReasoner:
             answer.said.append(token)
             # An answer that fills the context ends there, as if the model had said so.
             full = len(answer.keys) + len(answer.said) >= self.context
-            thoughts.append(Thought(request_id, token, Pair(rows, token == answer.prompt.im_end or full)))
+            last = token == answer.prompt.im_end or full
+            kept = answer.kept if len(answer.said) == 1 else None
+            thoughts.append(Thought(request_id, token, Pair(rows, last), kept))
         return thoughts
 
     def _inputs(self, prompt: ReasonerPrompt) -> torch.Tensor:
@@ -289,14 +307,6 @@ class LocalReasoner:
             places = np.flatnonzero(np.array(prompt.ids) == self._audio_token)
             inputs[moved(torch.from_numpy(places), self._device)] = prompt.sound.to(inputs.dtype)
         return inputs
-
-    def _check_length(self, prompt: ReasonerPrompt) -> None:
-        if len(prompt.ids) >= self.context:
-            raise EngineError(
-                "context_length_exceeded",
-                f"the conversation has {len(prompt.ids)} tokens; this model holds {self.context} with its"
-                " answer: delete items or start a new session",
-            )
 
 
 def _forced(answer: _Answer) -> int:

@@ -15,9 +15,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from engine.api import FRAME_SAMPLES, SAMPLE_RATE, EngineError
-from engine.chroma.reasoner import Reasoner, Thought
+from engine.api import ENGINE_BROKEN, FRAME_SAMPLES, SAMPLE_RATE, EngineError
+from engine.chroma.reasoner import Failure, Reasoner, Thought
 from engine.chroma.speaker import Frames, Speaker, Speech
+from engine.runtime.device_errors import told
 from engine.runtime.job import Job, Listener, Reason
 from engine.stats import EngineStats
 
@@ -109,6 +110,7 @@ class FrameLoop:
         self._waiting: deque[_Waiting] = deque()
         self.capacity = speaker.slots
         """Answers at once; see `engine.runtime.admission`."""
+        self.broken: EngineError | None = None  # Why no answer can succeed any more.
         self._answers: dict[str, _Answer] = {}
         self._under_way: _UnderWay | None = None
         self.counts = Counts()
@@ -191,10 +193,8 @@ class FrameLoop:
         answer = _Answer(job, listener, slot, None)
         self._answers[job.id] = answer
         try:
-            kept = self._reasoner.start(job.id, job.prompt)
+            self._reasoner.start(job.id, job.prompt)
             self.counts.prompt_tokens += len(job.prompt.ids)
-            self.counts.cached_tokens += kept
-            listener.begun(kept)
             if job.voice is not None:
                 answer.speech = self._speaker.begin(slot, job.voice, job.sampling)
         except EngineError as error:
@@ -214,8 +214,10 @@ class FrameLoop:
             return 0.0
         for thought in thoughts:
             answer = self._answers[thought.request_id]
+            if isinstance(thought, Failure):
+                self._end(answer, "failed", thought.error)
             # Its next word may have been on its way when the listener had heard enough.
-            if not answer.text_over:
+            elif not answer.text_over:
                 self._take(answer, thought)
         return 0.0 if thoughts else _POLL
 
@@ -225,6 +227,9 @@ class FrameLoop:
 
     def _take(self, answer: _Answer, thought: Thought) -> None:
         answer.tokens += 1
+        if thought.kept is not None:
+            self.counts.cached_tokens += thought.kept
+            answer.listener.begun(thought.kept)
         try:
             said = answer.listener.thought(thought)
         except EngineError as error:
@@ -316,5 +321,13 @@ class FrameLoop:
     def _break(self, answers: list[_Answer], part: str, error: Exception) -> None:
         """A batch that raised takes its own answers with it, and nothing else."""
         log.exception("%s failed on %d answers", part, len(answers))
+        why = self.failure(part, error)
         for answer in answers:
-            self._end(answer, "failed", EngineError("engine_error", f"{part} failed: {error}"))
+            self._end(answer, "failed", why)
+
+    def failure(self, part: str, error: Exception) -> EngineError:
+        """What an exception is told as; see `engine.runtime.device_errors`."""
+        why = told(part, error)
+        if why.code == ENGINE_BROKEN:
+            self.broken = why
+        return why

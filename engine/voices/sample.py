@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-import soxr
 
 from engine.api import SAMPLE_RATE, EngineError
 from engine.pcm import floats
+from engine.sound_reader import MOST_CHANNELS, UnreadableSound, read_mono
 
 SHORTEST = 3.0
 """Seconds. Less tells the model too little of a voice."""
@@ -24,7 +24,6 @@ QUIETEST = 1e-3
 """Root mean square, full scale 1: below -60 dB there is no voice to be heard."""
 
 _RATES = (8_000, 192_000)
-_MOST_CHANNELS = 8
 
 
 def seconds_of(path: Path) -> float:
@@ -39,49 +38,42 @@ def seconds_of(path: Path) -> float:
         raise EngineError("voice_not_readable", f"{path}: {error.strerror}") from None
     if not path.is_file():
         raise EngineError("voice_not_readable", f"{path} is not a file")
-    if size > LARGEST:
-        raise EngineError(
-            "voice_too_large", f"{path} is {size / 2**20:.0f} MiB; at most {LARGEST // 2**20} MiB are read"
-        )
+    _check_size(str(path), size)
     try:
         info = soundfile.info(str(path))
     except (soundfile.LibsndfileError, RuntimeError):
         raise EngineError(
             "voice_not_readable", f"{path} cannot be decoded as sound; give a WAV, FLAC, OGG or MP3 file"
         ) from None
-    if not _RATES[0] <= info.samplerate <= _RATES[1] or not 1 <= info.channels <= _MOST_CHANNELS:
+    if not _RATES[0] <= info.samplerate <= _RATES[1] or not 1 <= info.channels <= MOST_CHANNELS:
         raise EngineError(
             "voice_not_readable",
             f"{path} has {info.channels} channels at {info.samplerate} Hz; "
-            f"1 to {_MOST_CHANNELS} channels at {_RATES[0]} to {_RATES[1]} Hz are read",
+            f"1 to {MOST_CHANNELS} channels at {_RATES[0]} to {_RATES[1]} Hz are read",
         )
     seconds = info.frames / info.samplerate
     _check_length(str(path), seconds)
     return seconds
 
 
-def decode(path: Path) -> np.ndarray:
-    """A sample as float32 [samples], mono at `SAMPLE_RATE`, within [-1, 1].
+def decode(source: Path | bytes) -> np.ndarray:
+    """A sample, as a file or as its bytes, as float32 [samples], mono at `SAMPLE_RATE`, within [-1, 1].
 
     Raises:
         EngineError: as `seconds_of`, and `voice_silent`.
     """
-    seconds_of(path)
+    if isinstance(source, bytes):
+        name = "the sample"
+        _check_size(name, len(source))
+    else:
+        name = str(source)
+        seconds_of(source)
     try:
-        with soundfile.SoundFile(str(path)) as file:
-            # A header may claim less than the file holds: one second over the limit is enough to see it.
-            most = int((LONGEST + 1) * file.samplerate)
-            wide = file.read(most, dtype="float32", always_2d=True)
-            rate = file.samplerate
-    except (soundfile.LibsndfileError, RuntimeError):
-        raise EngineError("voice_not_readable", f"{path} cannot be decoded to its end") from None
-    if not np.isfinite(wide).all():
-        raise EngineError("voice_not_readable", f"{path} holds samples that are not numbers")
-    mono = np.clip(wide.mean(axis=1), -1.0, 1.0)
-    _check(str(path), mono, rate)
-    if rate != SAMPLE_RATE:
-        mono = np.clip(soxr.resample(mono, rate, SAMPLE_RATE), -1.0, 1.0)
-    return np.ascontiguousarray(mono, dtype=np.float32)
+        mono = read_mono(source, LONGEST)
+    except UnreadableSound as error:
+        raise EngineError("voice_not_readable", f"{name} {error}") from None
+    _check(name, mono)
+    return mono
 
 
 def from_pcm(pcm: bytes) -> np.ndarray:
@@ -91,14 +83,21 @@ def from_pcm(pcm: bytes) -> np.ndarray:
         EngineError: `voice_too_short`, `voice_too_long`, `voice_silent`.
     """
     mono = floats(pcm[: len(pcm) & ~1])
-    _check("the sample", mono, SAMPLE_RATE)
+    _check("the sample", mono)
     return mono
 
 
-def _check(what: str, mono: np.ndarray, rate: int) -> None:
-    _check_length(what, len(mono) / rate)
+def _check(what: str, mono: np.ndarray) -> None:
+    _check_length(what, len(mono) / SAMPLE_RATE)
     if float(np.sqrt(np.mean(np.square(mono, dtype=np.float64)))) < QUIETEST:
         raise EngineError("voice_silent", f"{what} is silent")
+
+
+def _check_size(what: str, size: int) -> None:
+    if size > LARGEST:
+        raise EngineError(
+            "voice_too_large", f"{what} is {size / 2**20:.0f} MiB; at most {LARGEST // 2**20} MiB are read"
+        )
 
 
 def _check_length(what: str, seconds: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 import os
 import re
@@ -101,10 +102,14 @@ class VoiceStore:
         """
         return _named(name, self.list())
 
-    def add(self, name: str, sample: Path, transcript: str, consent: str = "") -> StoredVoice:
+    def add(
+        self, name: str, sample: Path | bytes, transcript: str, consent: str = "", *, most: int | None = None
+    ) -> StoredVoice:
         """Keep a copy of `sample` as the voice `name`; either all of it is there afterwards or nothing.
 
         Args:
+            sample: a sound file, or its bytes.
+            most: the user's voices that there may be with this one; None: as many as they like.
             transcript: what the sample says, word for word.
             consent: who agreed to the use of this voice, and when; empty is kept as "not stated".
 
@@ -124,11 +129,13 @@ class VoiceStore:
             raise EngineError("voice_text_too_long", f"a text is over {_LONGEST_NOTE} characters")
         if (self.folder / name).exists():
             raise EngineError("voice_exists", f"there is a voice {name!r} already; remove it first")
+        if most is not None and self._count() >= most:
+            raise EngineError("voice_store_full", f"there are {most} voices, the most; remove one first")
         sound = samples.decode(sample)
 
         building = self._temporary("adding")
         try:
-            soundfile.write(building / "sample.wav", sound, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+            (building / "sample.wav").write_bytes(_wav(sound))
             (building / "transcript.txt").write_text(transcript + "\n", encoding="utf-8")
             note = consent.strip() or CONSENT_NOT_STATED
             (building / "consent.txt").write_text(note + "\n", encoding="utf-8")
@@ -160,6 +167,13 @@ class VoiceStore:
         finally:
             shutil.rmtree(going, ignore_errors=True)
 
+    def _count(self) -> int:
+        """The user's voices, those that cannot be used included."""
+        try:
+            return sum(not entry.name.startswith(".") for entry in self.folder.iterdir())
+        except OSError:
+            return 0
+
     def _temporary(self, what: str) -> Path:
         """A fresh folder beside the voices, so that a rename is atomic; its dot hides it from `list`."""
         try:
@@ -167,6 +181,13 @@ class VoiceStore:
             return Path(tempfile.mkdtemp(prefix=f".{what}-", dir=self.folder))
         except OSError as error:
             raise EngineError("voice_not_writable", f"{self.folder}: {error.strerror or error}") from None
+
+
+def _wav(sound: np.ndarray) -> bytes:
+    """A whole file in memory: what goes wrong when it is written is then the disk's own error."""
+    file = io.BytesIO()
+    soundfile.write(file, sound, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+    return file.getvalue()
 
 
 def _named(name: str, voices: StoredVoices) -> StoredVoice:

@@ -38,6 +38,11 @@ class Access:
         self._meters: dict[str, Meter] = {}
         self._sessions: Counter[str] = Counter()
 
+    @property
+    def guarded(self) -> bool:
+        """Callers have to show a key."""
+        return bool(self._keys)
+
     def admit(
         self, headers: Mapping[str, str], query: Mapping[str, str], subprotocols: Sequence[str] = ()
     ) -> Caller:

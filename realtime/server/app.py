@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from realtime.protocol.errors import ProtocolError
+from realtime.server.gate import Gate
 from realtime.server.gateway import Gateway
 from realtime.server.guard import Guard
 from realtime.server.observe.requests import CountRequests
+from realtime.server.page_files import PageRoutes
+from realtime.server.rest import openapi
 from realtime.server.rest.answering import ClientGone
 from realtime.server.rest.chat import ChatRoutes
 from realtime.server.rest.errors import answer_error
@@ -23,19 +27,11 @@ from realtime.server.sockets import SocketRoutes
 from realtime.server.webrtc.routes import CallRoutes
 
 
-class Pages:
-    """What a person or a load balancer asks."""
+class Status:
+    """What a load balancer, or a client before it begins, asks."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-
-    async def index(self, request: Request) -> Response:
-        """`GET /`: where to go from here."""
-        scheme = "wss" if request.url.scheme == "https" else "ws"
-        return PlainTextResponse(
-            f"chroma-realtime serves {self._gateway.model}.\nConnect an OpenAI Realtime client to"
-            f" {scheme}://{request.url.netloc}/v1/realtime\n"
-        )
 
     async def health(self, _: Request) -> Response:
         """`GET /health`: the process answers."""
@@ -44,6 +40,8 @@ class Pages:
     async def ready(self, _: Request) -> Response:
         """`GET /ready`: the engine has spoken, and sessions are taken."""
         gateway = self._gateway
+        if gateway.draining.stopping:
+            return JSONResponse({"status": "stopping", "message": "The server is being stopped."}, 503)
         if gateway.ready:
             return JSONResponse(
                 {
@@ -57,6 +55,10 @@ class Pages:
         failure = gateway.failure
         status = {"status": "failed" if failure else "loading", "message": failure or "The model is loading."}
         return JSONResponse(status, 503)
+
+    async def openapi(self, _: Request) -> Response:
+        """`GET /openapi.json`."""
+        return JSONResponse(openapi.document())
 
     async def metrics(self, request: Request) -> Response:
         """`GET /metrics`, for Prometheus."""
@@ -84,15 +86,18 @@ class Pages:
 
 def create_app(gateway: Gateway) -> Starlette:
     """The app of one gateway. Clients whose base URL lacks `/v1` are served too."""
-    pages, sockets, secrets = Pages(gateway), SocketRoutes(gateway), SecretRoutes(gateway)
+    page, status = PageRoutes(gateway), Status(gateway)
+    sockets, secrets = SocketRoutes(gateway), SecretRoutes(gateway)
     voices, calls = VoiceRoutes(gateway), CallRoutes(gateway)
     routes: list[BaseRoute] = [
-        Route("/", pages.index),
-        Route("/health", pages.health),
-        Route("/ready", pages.ready),
-        Route("/metrics", pages.metrics),
-        Route("/v1/models", pages.models),
-        Route("/v1/models/{model:path}", pages.models),
+        Route("/", page.index),
+        Mount("/page", page.files),
+        Route("/health", status.health),
+        Route("/ready", status.ready),
+        Route("/metrics", status.metrics),
+        Route("/openapi.json", status.openapi),
+        Route("/v1/models", status.models),
+        Route("/v1/models/{model:path}", status.models),
         Route("/v1/chat/completions", ChatRoutes(gateway).create, methods=["POST"]),
         Route("/v1/audio/speech", SpeechRoutes(gateway).create, methods=["POST"]),
         Route("/v1/audio/transcriptions", TranscriptionRoutes(gateway).create, methods=["POST"]),
@@ -119,9 +124,25 @@ def create_app(gateway: Gateway) -> Starlette:
         lifespan=gateway.lifespan,
         middleware=[
             Middleware(CountRequests, metrics=gateway.metrics),
+            Middleware(Gate, gateway=gateway),
+            *_shared_with(gateway.settings.origins),
             Middleware(Guard, access=gateway.access, metrics=gateway.metrics),
         ],
         exception_handlers={ProtocolError: answer_error, ClientGone: answer_error},
     )
     app.state.metrics = gateway.metrics
     return app
+
+
+def _shared_with(origins: tuple[str, ...]) -> list[Middleware]:
+    """What lets a browser show our answers to the pages of other sites."""
+    if not origins:
+        return []
+    shared = Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["Location"],
+    )
+    return [shared]

@@ -9,11 +9,12 @@ import sys
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    from engine import doctor
+    from engine import EngineError, doctor
     from engine.voices import cli as voice
     from realtime.bench import command as bench
     from realtime.bench import replay
     from realtime.server import key, serve, talk
+    from realtime.server.settings_file import expand
 
     parser = argparse.ArgumentParser(
         prog="chroma-realtime",
@@ -22,7 +23,10 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (serve, talk, bench, replay, voice, key, doctor):
         command.add_parser(commands)
-    options = parser.parse_args(arguments)
+    try:
+        options = parser.parse_args(expand(sys.argv[1:] if arguments is None else arguments))
+    except EngineError as error:
+        parser.exit(1, f"chroma-realtime: {error.message}\n")
     return int(options.func(options))
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from engine import Engine, Finished, Request
+from realtime.server.limits import Bucket
 from realtime.server.observe.watch import FirstSound, Watch
 from realtime.server.services import Services
 from realtime.server.transport import GoneError, Player, Transport
@@ -34,6 +37,8 @@ log = logging.getLogger(__name__)
 
 _CLOSE_GRACE_S = 5.0
 _EAR_PAUSE_S = 0.02
+_FAIR = 16
+"""Events of one session that may be taken before others have their turn."""
 
 
 class Connection:
@@ -53,6 +58,7 @@ class Connection:
         self._unsent_bytes = 0
         self._to_send = asyncio.Event()
         self._closing = False
+        self._leaving = False
         self._closed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._transcribed: set[str] = set()
@@ -67,6 +73,10 @@ class Connection:
 
     async def run(self) -> None:
         """Serve until either side closes."""
+        with self._services.draining.guest(self):
+            await self._run()
+
+    async def _run(self) -> None:
         self._watch.opened()
         self._perform(self._session.open())
         # The sender ends with a close of ours, the receiver with one of the client's.
@@ -103,11 +113,21 @@ class Connection:
             task.cancel()
 
     async def _receive(self) -> None:
-        while True:
+        pace = Bucket(
+            int(2 * self._settings.max_events_per_s) or 1, time.monotonic, self._settings.max_events_per_s
+        )
+        for number in itertools.count(1):
             try:
                 frame = await self._transport.receive()
             except GoneError:
                 return
+            pace.take(1)
+            # Not reading makes a client that floods wait, and nobody else.
+            if (wait := pace.seconds_until(0)) > 0:
+                await asyncio.sleep(wait)
+            elif number % _FAIR == 0:
+                # What came in one piece is received without a pause.
+                await asyncio.sleep(0)
             if isinstance(frame, str):
                 effects = self._session.receive(frame)
             else:
@@ -146,6 +166,19 @@ class Connection:
         while True:
             await asyncio.sleep(self._settings.tick_s)
             self._perform(self._session.tick())
+            # What is played ends without an event.
+            self._leave_if_done()
+
+    def leave_when_done(self) -> None:
+        self._leaving = True
+        self._leave_if_done()
+
+    def leave_now(self) -> None:
+        self.take(self._session.stop())
+
+    def _leave_if_done(self) -> None:
+        if self._leaving and not self._session.busy:
+            self.leave_now()
 
     def take(self, effects: Iterable[Effect]) -> None:
         """Carry out what the session said to something that did not come by the transport."""
@@ -166,6 +199,7 @@ class Connection:
             self._perform(self._session.engine(request.id, failed))
         finally:
             self._transcribed.discard(request.id)
+            self._leave_if_done()
 
     def _heard(self, epoch: int, probabilities: list[float]) -> None:
         if not self._closing:

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,15 +20,21 @@ from realtime.audio.vad import VadWorker
 from realtime.protocol.errors import ProtocolError
 from realtime.server.access import Access, Caller
 from realtime.server.client_secrets import ClientSecrets, signing_secret
+from realtime.server.draining import Draining
 from realtime.server.keys import Keyring
+from realtime.server.limit_settings import Limits
 from realtime.server.observe.metrics import Metrics
 from realtime.server.observe.observers import Observers
 from realtime.server.readiness import Readiness
 from realtime.server.services import Services
 from realtime.server.settings import ServerSettings
+from realtime.server.watermark import MarkedEngine, find_marker
 from realtime.session.config import SessionConfig
 
 log = logging.getLogger(__name__)
+
+
+_SESSION_LIMITS = tuple({one.name for one in fields(Limits)} & {one.name for one in fields(SessionConfig)})
 
 
 def _nothing(*_: str) -> None:
@@ -49,6 +56,9 @@ class Gateway:
     Args:
         transcriber: an engine beside the first that only transcribes, and the name clients call it by.
         on_ready, on_failure: exactly one is called, when loading has ended.
+
+    Raises:
+        EngineError: there is no such watermark as the settings name.
     """
 
     def __init__(
@@ -61,11 +71,13 @@ class Gateway:
         access: Access | None = None,
         transcriber: Engine | None = None,
     ) -> None:
-        self.engine = engine
+        marker = find_marker(settings.watermark) if settings.watermark else None
+        self.engine = engine = MarkedEngine(engine, marker) if marker else engine
         self.settings = settings
         self.access = access or Access(Keyring(), ClientSecrets(signing_secret(None, None)))
         self.started = int(time.time())
         self.sessions = 0
+        self.draining = Draining()
         self.observers = Observers.of(settings, self.model)
         self._transcriber = transcriber
         self._readiness = Readiness(engine, transcriber)
@@ -112,7 +124,14 @@ class Gateway:
         vad = VadWorker()
         judging = ThreadPoolExecutor(1, thread_name_prefix="end-of-turn")
         self._services = Services(
-            self.engine, vad, self.settings, self.observers, self._transcriber, _turn_model(), judging
+            self.engine,
+            vad,
+            self.settings,
+            self.observers,
+            self._transcriber,
+            _turn_model(),
+            judging,
+            self.draining,
         )
         self.metrics.watch(lag=lambda: vad.behind_s, ready=lambda: self.ready)
         self._readiness.start(self._on_ready, self._on_failure)
@@ -125,7 +144,10 @@ class Gateway:
             await asyncio.to_thread(self.observers.close)
 
     def check_ready(self) -> None:
-        """Raises ProtocolError `engine_not_ready`."""
+        """Raises ProtocolError `server_stopping`, `engine_not_ready`."""
+        if self.draining.stopping:
+            message = "The server is being stopped; try another, or again in a moment."
+            raise ProtocolError("server_stopping", message, kind="server_error")
         if not self.ready:
             message = self.failure or "The model is still loading; try again in a moment."
             raise ProtocolError("engine_not_ready", message, kind="server_error")
@@ -175,6 +197,6 @@ class Gateway:
             transcriber=self.transcriber_name,
             meter=caller.meter if caller else None,
             server_plays=server_plays,
-            max_session_s=self.settings.max_session_s,
             early_answers=self.settings.early_answers,
+            **{name: getattr(self.settings, name) for name in _SESSION_LIMITS},
         )

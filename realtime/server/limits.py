@@ -1,4 +1,4 @@
-"""What a key may spend: buckets that fill up again as time passes."""
+"""Buckets that fill up again as time passes: what a key may spend, how fast things may come."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 
 
 class Bucket:
-    """Holds at most `limit`, and gains that much in a minute. May go below 0: what an answer costs is known
-    when it is made."""
+    """Holds at most `limit`, and gains `a_second`, by itself that much in a minute. May go below 0: what an
+    answer costs is known when it is made."""
 
-    def __init__(self, limit: int, clock: Callable[[], float]) -> None:
+    def __init__(self, limit: int, clock: Callable[[], float], a_second: float | None = None) -> None:
         self.limit = limit
         self._clock = clock
+        self._a_second = limit / 60 if a_second is None else a_second
         self._level = float(limit)
         self._seen = clock()
 
@@ -22,7 +23,7 @@ class Bucket:
     def level(self) -> float:
         """What is in it now."""
         now = self._clock()
-        self._level = min(self.limit, self._level + (now - self._seen) * self.limit / 60)
+        self._level = min(self.limit, self._level + (now - self._seen) * self._a_second)
         self._seen = now
         return self._level
 
@@ -31,7 +32,7 @@ class Bucket:
 
     def seconds_until(self, level: float) -> float:
         """How long it takes to fill up to this."""
-        return max(0.0, (level - self.level) * 60 / self.limit)
+        return max(0.0, (level - self.level) / self._a_second)
 
 
 class Meter:

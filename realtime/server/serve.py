@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 from engine import EngineError, EngineSettings
+from realtime.server.limit_settings import Limits, option, wrong
 from realtime.server.settings import ServerSettings
 
 
@@ -44,6 +46,27 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default=engine.weights,
         help="int8: less memory, on a CPU less time a frame, and not quite the model's sound",
     )
+    parser.add_argument(
+        "--reasoner",
+        choices=["auto", "transformers", "sglang"],
+        default=engine.reasoner,
+        help="what runs the language model; auto: SGLang where there are a GPU and SGLang",
+    )
+    parser.add_argument("--tp", type=int, default=engine.tp, help="GPUs that share the language model")
+    parser.add_argument(
+        "--gpus", type=_gpus, default=(), metavar="0,1,…", help="one engine on each of these GPUs"
+    )
+    parser.add_argument(
+        "--sglang",
+        type=_pair,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any option of SGLang's server; --sglang.NAME VALUE does as well",
+    )
+    parser.add_argument(
+        "--settings", type=Path, metavar="FILE", help="TOML file of these options; [sglang] is SGLang's table"
+    )
     parser.add_argument("--slots", type=int, default=engine.slots, help="most answers spoken at once")
     parser.add_argument("--context", type=int, help="most tokens of a conversation and its answer")
     parser.add_argument(
@@ -61,9 +84,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="begin an answer while it is not sure yet that a turn is over: never, where there is room"
         " (default), always",
     )
+    parser.add_argument(
+        "--watchdog-s",
+        type=float,
+        default=engine.watchdog_s,
+        help="seconds in which the engine has to give a sign of life; 0: for ever",
+    )
     parser.add_argument("--stun", help="STUN server for WebRTC calls, such as stun:stun.example.com:3478")
     parser.add_argument("--audio-folder", type=Path, help="let requests over HTTP name files in this folder")
-    parser.add_argument("--max-sessions", type=int, default=server.max_sessions)
+    parser.add_argument(
+        "--origin", action="append", default=[], help="a site whose pages may come in; '*' is all of them"
+    )
     parser.add_argument("--log", choices=("plain", "json"), default="plain", help="json: one object a line")
     parser.add_argument(
         "--log-events",
@@ -78,7 +109,25 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--record", type=Path, metavar="FOLDER", help="record every session, words and sound included"
     )
     parser.add_argument("--in-process", action="store_true", help="run the engine in the gateway's process")
+    parser.add_argument(
+        "--watermark",
+        metavar="MODULE:FUNCTION",
+        help="what marks all outgoing sound; see docs/threat-model.md",
+    )
+    _add_limits(parser)
     parser.set_defaults(func=run)
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("limits", "what one too many is told: docs/limits.md")
+    for one in fields(Limits):
+        group.add_argument(
+            option(one.name),
+            type=type(one.default),
+            default=one.default,
+            metavar="N",
+            help=f"{one.metadata['what']} ({one.default})",
+        )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -101,14 +150,18 @@ def run(options: argparse.Namespace) -> int:
         voices_dir=options.voices_dir,
         audio_folder=options.audio_folder,
         stun=options.stun,
-        max_sessions=options.max_sessions,
+        origins=tuple(options.origin),
+        watermark=options.watermark,
         early_answers=options.early_answers,
+        **{one.name: getattr(options, one.name) for one in fields(Limits)},
         log_events=options.log_events,
         traces=options.traces,
         record=options.record,
     )
     try:
         _check(options)
+        if problem := wrong(server_settings):
+            raise EngineError("invalid_setting", problem)
         engine = create(
             EngineSettings(
                 model=f"random:{options.random_weights}" if options.random_weights else options.model,
@@ -124,6 +177,11 @@ def run(options: argparse.Namespace) -> int:
                 max_seconds=options.max_seconds,
                 temperature=options.temperature,
                 top_k=options.top_k,
+                reasoner=options.reasoner,
+                tp=options.tp,
+                gpus=options.gpus,
+                sglang=tuple(options.sglang),
+                watchdog_s=options.watchdog_s,
                 logs=options.log,
                 in_process=options.in_process,
             )
@@ -141,6 +199,18 @@ def run(options: argparse.Namespace) -> int:
         return 1
 
 
+def _gpus(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(each) for each in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of GPUs such as 0,1") from None
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return name, value or "true"
+
+
 def _check(options: argparse.Namespace) -> None:
     """Raises EngineError for a setting that cannot be."""
     wrong = [
@@ -148,12 +218,16 @@ def _check(options: argparse.Namespace) -> None:
             bool(options.transcriber) and not options.transcriber.startswith("whisper:"),
             "--transcriber has to be whisper: and a hub id or folder, such as whisper:openai/whisper-base",
         ),
+        (options.tp < 1, "--tp must be at least 1"),
+        (options.tp > 1 and options.reasoner == "transformers", "--tp needs --reasoner sglang"),
+        (bool(options.sglang) and options.reasoner == "transformers", "--sglang needs --reasoner sglang"),
+        (bool(options.gpus) and options.in_process, "--gpus cannot be in the gateway's own process"),
         (options.slots < 1, "--slots must be at least 1"),
         (options.context is not None and options.context < 256, "--context must be at least 256"),
-        (options.max_sessions < 1, "--max-sessions must be at least 1"),
         (options.temperature < 0, "--temperature must be 0 or more"),
         (options.top_k < 1, "--top-k must be at least 1"),
         (options.max_seconds <= 0, "--max-seconds must be more than 0"),
+        (options.watchdog_s < 0, "--watchdog-s must be 0 or more"),
         (not 0 <= options.port <= 65535, "--port must be between 0 and 65535"),
         (bool(options.ssl_keyfile) and not options.ssl_certfile, "--ssl-keyfile needs --ssl-certfile"),
     ]

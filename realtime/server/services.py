@@ -7,12 +7,13 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine import Audio, Engine, EngineError
 from realtime.audio.turn_model import TurnModel
 from realtime.audio.vad import VadWorker
 from realtime.protocol.ids import random_id
+from realtime.server.draining import Draining
 from realtime.server.observe.observers import Observers
 from realtime.server.observe.recording import RecordedTransport, Recording
 from realtime.server.settings import ServerSettings
@@ -34,6 +35,7 @@ class Services:
     transcriber: Engine | None = None
     turn_model: TurnModel | None = None
     judging: Executor | None = None
+    draining: Draining = field(default_factory=Draining)
 
     @contextlib.contextmanager
     def recorded(

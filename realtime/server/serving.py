@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import socket
 import ssl
@@ -16,10 +17,11 @@ from realtime.server.access import Access
 from realtime.server.app import create_app
 from realtime.server.client_secrets import SECRET_ENVIRONMENT, ClientSecrets, signing_secret
 from realtime.server.gateway import Gateway
+from realtime.server.graceful import GracefulServer
 from realtime.server.keys import KEYS_ENVIRONMENT, read_keys
+from realtime.server.origins import LOOPBACK
+from realtime.server.punctual import PunctualProtocol
 from realtime.server.settings import ServerSettings
-
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def server_config(app: Starlette, settings: ServerSettings) -> uvicorn.Config:
@@ -29,7 +31,12 @@ def server_config(app: Starlette, settings: ServerSettings) -> uvicorn.Config:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
+        http=functools.partial(  # type: ignore[arg-type]
+            PunctualProtocol, max_connections=settings.max_connections, max_head_s=settings.max_head_s
+        ),
         ws="websockets-sansio",
+        ws_ping_interval=settings.ping_s,
+        ws_ping_timeout=settings.ping_s,
         ws_max_size=settings.max_frame_bytes,
         # Speech does not deflate, and each session would pay for its window.
         ws_per_message_deflate=False,
@@ -49,7 +56,7 @@ class Serving:
         self._failure: str | None = None
         keys = read_keys(settings.keys_file, os.environ.get(KEYS_ENVIRONMENT))
         secret = signing_secret(settings.secret_file, os.environ.get(SECRET_ENVIRONMENT))
-        if not keys and not settings.open and settings.host not in _LOOPBACK:
+        if not keys and not settings.open and settings.host not in LOOPBACK:
             raise EngineError(
                 "keys_missing",
                 f"there are no keys, so anybody who reaches {settings.host} could talk: give --keys FILE"
@@ -65,7 +72,8 @@ class Serving:
         )
         self._model = gateway.model
         self._socket = _listen(settings)
-        self._server = uvicorn.Server(server_config(create_app(gateway), settings))
+        config = server_config(create_app(gateway), settings)
+        self._server = GracefulServer(config, gateway.draining, settings.drain_s)
 
     @property
     def address(self) -> str:
@@ -87,12 +95,13 @@ class Serving:
         return 1 if self._failure else 0
 
     def stop(self) -> None:
-        """End `run`, from any thread: sessions are closed with 1012, then the engine is."""
+        """End `run`, from any thread: answers end, sessions are closed with 1001, then the engine is."""
         self._server.should_exit = True
 
     def _tell_ready(self) -> None:
         print(
             f"Ready: {self.address}/v1/realtime speaks {self._model}.\n"
+            f"Talk to it in a browser: {self.address.replace('ws', 'http', 1)}/\n"
             f"Try it: chroma-realtime talk question.wav --out answer.wav --url {self.address}/v1/realtime",
             file=sys.stderr,
             flush=True,

@@ -19,7 +19,12 @@ from realtime.session.session import Session
 
 _SUBPROTOCOL = "realtime"
 _BETA_SUBPROTOCOL = "openai-beta.realtime-v1"
-_CLOSE_CODES = {"invalid_api_key": 3000, "engine_not_ready": 1013, "session_limit_reached": 1013}
+_CLOSE_CODES = {
+    "invalid_api_key": 3000,
+    "engine_not_ready": 1013,
+    "server_stopping": 1013,
+    "session_limit_reached": 1013,
+}
 """3000 and 4000 are for good, clients come again after 1013."""
 
 

@@ -33,7 +33,9 @@ class SessionConfig:
     `initial`: the `session` that a client secret was made for. `voices`: installed names, the default one
     first. `transcriber`: a model beside the engine that clients may name for input transcription.
     `server_plays`: sound goes to a player that the server follows (WebRTC), not to the client as events.
-    `max_buffer_s`: uncommitted sound. `max_responses`: answers that run at once, out of band included.
+    `max_idle_s`: without an event of the client's or an answer; 0: no limit. `max_buffer_s`: uncommitted
+    sound. `max_audio_s`: sound that is kept of the conversation. `max_responses`: answers that run at once,
+    out of band included.
     `min_speech_ms`: how long speech must last before it starts a turn, so that a click does not cut an
     answer off.
     `early_answers`: an answer is begun when a turn may be over, before it is known to be: never, wherever the
@@ -49,9 +51,11 @@ class SessionConfig:
     meter: Meter | None = None
     server_plays: bool = False
     max_session_s: int = 3600
+    max_idle_s: float = 0.0
     max_buffer_s: float = 600.0
     max_append_bytes: int = 15 * 1024 * 1024
     max_items: int = 1000
+    max_audio_s: float = 1200.0
     max_responses: int = 8
     min_speech_ms: int = 64
     early_answers: Literal["off", "auto", "on"] = "off"

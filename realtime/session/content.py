@@ -76,6 +76,10 @@ class Content:
         if self.limit is not None and len(self.pcm) > self.limit:
             self.pcm = self.pcm[: self.limit]
 
+    def let_go(self) -> None:
+        """Keep the words alone."""
+        self.pcm, self.audio_id = b"", ""
+
     def kept_text(self) -> str:
         """The words, up to where they were truncated, down to a whole word where words can be told.
 
@@ -112,7 +116,7 @@ class Content:
         # A user's sound has no transcript until one is made; the key has to be there all the same.
         transcript = self.text if self.kind == "input_audio" else self.kept_text()
         shown: dict[str, Any] = {"type": self.kind, "transcript": transcript}
-        if with_audio:
+        if with_audio and (self.pcm or not self.made):
             encoder = SoundEncoder(self.format)
             shown["audio"] = pybase64.b64encode(encoder.add(bytes(self.pcm)) + encoder.flush()).decode()
         return shown

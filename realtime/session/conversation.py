@@ -10,7 +10,7 @@ from engine import Message
 from realtime.protocol.errors import ProtocolError
 from realtime.protocol.validation import show
 from realtime.session.call_order import in_call_order
-from realtime.session.item import CallItem, CallOutputItem, Item
+from realtime.session.item import CallItem, CallOutputItem, Item, MessageItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,22 @@ class Conversation:
     def find(self, item_id: str) -> Item | None:
         """The item of this id, if there is one."""
         return next((item for item in self._items if item.id == item_id), None)
+
+    def let_go_of_sound(self, most: int, newest: Item) -> tuple[str, ...]:
+        """Keep at most `most` bytes of sound: the oldest leaves, transcripts stay. That of `newest`, and of
+        an answer that is being made, is kept in any case. Returns the ids of sounds that have left."""
+        spoken = [item for item in self._items if isinstance(item, MessageItem)]
+        held = sum(len(part.pcm) for item in spoken for part in item.content)
+        gone: list[str] = []
+        for item in spoken:
+            if held <= most:
+                break
+            if item is not newest and item.status != "in_progress":
+                held -= sum(len(part.pcm) for part in item.content)
+                gone += item.audio_ids()
+                for part in item.content:
+                    part.let_go()
+        return tuple(gone)
 
     def shown(self) -> list[Shown]:
         """The conversation as the model is shown it."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from realtime.audio.formats import SoundDecoder
+from realtime.audio.formats import SoundDecoder, bytes_per_ms
 from realtime.protocol import events
 from realtime.protocol.errors import ProtocolError
 from realtime.protocol.ids import Ids
 from realtime.protocol.items import NewAudio, NewCall, NewCallOutput, NewItem, read_item
 from realtime.protocol.validation import check
-from realtime.session.content import Content, Kind
+from realtime.session.config import SessionConfig
+from realtime.session.content import BYTES_PER_MS, Content, Kind
 from realtime.session.conversation import Conversation
 from realtime.session.effects import Effect, Forget
 from realtime.session.item import CallItem, CallOutputItem, Item, MessageItem
@@ -20,9 +21,9 @@ from realtime.session.making import Make
 class History:
     """Answers the `conversation.item.*` events, each with its effects or a ProtocolError."""
 
-    def __init__(self, conversation: Conversation, max_audio_bytes: int, new_id: Ids, make: Make) -> None:
+    def __init__(self, conversation: Conversation, config: SessionConfig, new_id: Ids, make: Make) -> None:
         self._conversation = conversation
-        self._max_audio_bytes = max_audio_bytes
+        self._config = config
         self._new_id = new_id
         self._make = make
         self.input_format = "audio/pcm"
@@ -83,10 +84,13 @@ class History:
     def _added(self, item: Item, previous: str | None) -> list[Effect]:
         """An item that is there all at once."""
         shown = item.describe()
-        return [
+        added: list[Effect] = [
             self._make(kind, previous_item_id=previous, item=shown)
             for kind in ("conversation.item.added", "conversation.item.done")
         ]
+        most = int(self._config.max_audio_s * 1000) * BYTES_PER_MS
+        forgotten = self._conversation.let_go_of_sound(most, item)
+        return [*added, Forget(forgotten)] if forgotten else added
 
     def read(self, raw: dict[str, Any], at: str) -> Item:
         """An item that a client wrote, at this path of its event; it is in no conversation yet."""
@@ -112,7 +116,9 @@ class History:
         return Content("input_audio", transcript, pcm, audio_id, format=self.input_format)
 
     def _decode(self, audio: Any, param: str) -> bytes:
-        sound = events.decode_audio(audio, param, self._max_audio_bytes)
+        config = self._config
+        longest = int(config.max_buffer_s * 1000) * bytes_per_ms(self.input_format)
+        sound = events.decode_audio(audio, param, min(longest, config.max_append_bytes))
         if self.input_format == "audio/pcm" and len(sound) % 2:
             sound = b""
         decoder = SoundDecoder(self.input_format)

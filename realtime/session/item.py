@@ -42,10 +42,11 @@ class MessageItem:
         return tuple(part.audio_id for part in self.content if part.audio_id)
 
     def message(self) -> Message | None:
-        """What the model is shown: a user's sound as sound, the model's own as the words it said."""
+        """What the model is shown: a user's sound as sound, or by its transcript once it has been let go; the
+        model's own as the words it said."""
         parts: list[Part] = []
         for part in self.content:
-            if part.kind == "input_audio":
+            if part.kind == "input_audio" and part.audio_id:
                 parts.append(Audio(part.audio_id, bytes(part.pcm)))
             elif text := part.kept_text():
                 parts.append(Text(text))

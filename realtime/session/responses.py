@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from engine import Audio, AudioDelta, Event, Finished, Message, Request, Started
@@ -66,6 +67,11 @@ class Responses:
     def active(self) -> Response | None:
         """The one that writes to the conversation."""
         return self._last if self._last and self._last.active else None
+
+    @property
+    def running(self) -> bool:
+        """The engine makes an answer, in the conversation or beside it."""
+        return bool(self._running)
 
     def answering(self, now: float) -> bool:
         """An answer is made, or still heard."""
@@ -210,7 +216,8 @@ class Responses:
 
     def _request(self, response_id: str, settings: ResponseSettings, messages: list[Message]) -> Request:
         voice = self._configuration.speaker(settings.voice)
-        return answer_request(response_id, settings, messages, voice, truncation(self._session))
+        request = answer_request(response_id, settings, messages, voice, truncation(self._session))
+        return replace(request, conversation=self._conversation_id)
 
     def _begin(
         self,

@@ -53,10 +53,11 @@ class Session:
         self._new_id = ids or random_id
         session_id, conversation_id = self._new_id("sess"), self._new_id("conv")
         self._expires_at = int(clock()) + config.max_session_s
+        self._stirred_at = clock()
         self._configuration = Configuration(config, session_id, self._expires_at)
         settings = self._configuration.settings
         self._conversation = Conversation(config.max_items)
-        self._history = History(self._conversation, config.max_append_bytes, self._new_id, self._event)
+        self._history = History(self._conversation, config, self._new_id, self._event)
         self._history.input_format = settings.audio.input.format.type
         self._listening = Listening(config, settings, self._new_id)
         self._responses = Responses(
@@ -119,6 +120,7 @@ class Session:
         """One text frame as it came. Never raises: what is wrong becomes an `error` event."""
         if self._closed:
             return []
+        self._stirred_at = self._clock()
         event_id: str | None = None
         try:
             event = events.parse(frame)
@@ -140,6 +142,7 @@ class Session:
         """Sound that came beside the events (WebRTC): PCM16 mono at 24 kHz, whole samples."""
         if self._closed:
             return []
+        self._stirred_at = self._clock()
         try:
             return [*self._listening.append_pcm(pcm), *self._turns.ahead()]
         except ProtocolError as error:
@@ -183,13 +186,28 @@ class Session:
         """Time passes; to be called about once a second."""
         if self._closed:
             return []
-        now = self._clock()
-        if now < self._expires_at:
-            return self._turns.tick(now)
-        minutes = self._config.max_session_s / 60
-        message = f"Your session hit the maximum duration of {minutes:g} minutes."
-        error = self._error(ProtocolError("session_expired", message))
-        return [*self._responses.end_all(tell=True), error, *self.close(), Close(1001, message)]
+        now, idle_s = self._clock(), self._config.max_idle_s
+        if now >= self._expires_at:
+            minutes = self._config.max_session_s / 60
+            return self._end(
+                "session_expired", f"Your session hit the maximum duration of {minutes:g} minutes."
+            )
+        if self.busy or self._responses.answering(now):
+            self._stirred_at = now
+        elif idle_s and now - self._stirred_at >= idle_s:
+            return self._end("session_idle", f"Nothing came from you for {idle_s:g} seconds.")
+        return self._turns.tick(now)
+
+    @property
+    def busy(self) -> bool:
+        """An answer is made, or, where the server plays, still heard."""
+        heard = self._config.server_plays and self._responses.answering(self._clock())
+        return self._responses.running or heard
+
+    def stop(self) -> list[Effect]:
+        """The server is being stopped: the session is over, and the client may begin another elsewhere."""
+        message = "The server is being stopped; connect again."
+        return [] if self._closed else self._end("server_stopping", message, "server_error")
 
     def close(self) -> list[Effect]:
         """The connection is gone: nothing more is sent, nothing of this session is kept anywhere."""
@@ -205,6 +223,11 @@ class Session:
         if self._listening.open_audio_id:
             sounds += (self._listening.open_audio_id,)
         return [*effects, Forget(sounds)] if sounds else effects
+
+    def _end(self, code: str, message: str, kind: str = "invalid_request_error") -> list[Effect]:
+        """The server ends the session, and says why."""
+        error = self._error(ProtocolError(code, message, kind=kind))
+        return [*self._responses.end_all(tell=True), error, *self.close(), Close(1001, message)]
 
     # Client events.
 

@@ -153,11 +153,11 @@ def test_a_prompt_that_breaks_gives_its_slot_back(chroma, monkeypatch):
 
 def test_a_long_prompt_is_read_in_parts(chroma, monkeypatch):
     prompt = ReasonerPrompt([1 + index % 50 for index in range(100)], None, 0)
-    whole = chroma.reasoner.weigh(prompt, [1, 2], [3, 4])
+    whole = chroma.reasoner.weigh(prompt, [1, 2], [3, 4]).result()
     monkeypatch.setattr("engine.chroma.thinker._PREFILL", 7)
     again = replace(prompt, ids=[2, *prompt.ids])
     chroma.reasoner.warm(again)
-    parts = chroma.reasoner.weigh(replace(prompt, ids=prompt.ids), [1, 2], [3, 4])
+    parts = chroma.reasoner.weigh(replace(prompt, ids=prompt.ids), [1, 2], [3, 4]).result()
     assert parts == pytest.approx(whole, rel=1e-4)
 
 

@@ -238,4 +238,4 @@ def test_a_header_that_claims_too_little_does_not_make_us_decode_it_all(store, t
 
     monkeypatch.setattr(soundfile.SoundFile, "read", watched)
     assert refusal(store.add, "ann", path, "words").code == "voice_too_long"
-    assert asked == [31 * 24_000]
+    assert sum(asked) == 31 * 24_000

@@ -26,6 +26,20 @@ SPEECH = ROOT / "tests" / "data" / "speech"
 COMMAND = [sys.executable, "-m", "realtime.server.cli"]
 
 
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """A certificate that nobody vouches for, and its key."""
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", "/CN=localhost", "-keyout", str(key), "-out", str(certificate)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return certificate, key
+
+
 @contextlib.contextmanager
 def command(*arguments: str, environment: dict[str, str] | None = None) -> Iterator[str]:
     """`chroma-realtime serve` on a free port; yields its base URL (ws://…) once it is ready."""

@@ -10,7 +10,7 @@ import wave
 import numpy as np
 import pytest
 import soundfile
-from serving import COMMAND, SPEECH, app, command
+from serving import COMMAND, SPEECH, app, command, self_signed
 from test_socket import BrokenEngine
 
 from realtime.server.cli import main
@@ -91,15 +91,7 @@ def test_keys_that_the_command_makes_let_a_client_in(tmp_path):
 
 
 def test_tls(tmp_path):
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-subj", "/CN=localhost", "-keyout", str(key), "-out", str(certificate)),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    certificate, key = self_signed(tmp_path)
     with command("--model", "echo", "--ssl-certfile", str(certificate), "--ssl-keyfile", str(key)) as url:
         assert url.startswith("wss://")
         result = run("talk", "--text", "Hi", "--url", f"{url}/v1/realtime", "--insecure")

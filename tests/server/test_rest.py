@@ -443,3 +443,15 @@ def test_the_model_itself_answers_speaks_and_writes_down():
         assert len(said) >= 3840
         written = client.audio.transcriptions.create(model="m", file=("q.wav", QUESTION))
         assert written.usage.input_token_details.audio_tokens > 60
+
+
+def test_a_voice_too_many_is_refused(tmp_path):
+    fields = {"transcript": "Hi", "consent": "Yes.", "audio": encoded(SAMPLE)}
+    engine = EchoEngine(EngineSettings(model="echo", voices_dir=tmp_path))
+    with app(engine, voices_dir=tmp_path, max_voices=1) as url:
+        voices = f"{url.replace('ws', 'http', 1)}/v1/audio/voices"
+        assert httpx.post(voices, json=fields | {"name": "one"}).status_code == 201
+        refused = httpx.post(voices, json=fields | {"name": "two"})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "voice_store_full")
+        httpx.delete(f"{voices}/one")
+        assert httpx.post(voices, json=fields | {"name": "two"}).status_code == 201

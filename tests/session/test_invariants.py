@@ -143,22 +143,19 @@ utterances = st.lists(st.tuples(levels, st.integers(1, 4)), min_size=1, max_size
     lambda runs: [level for level, count in runs for _ in range(count)]
 )
 """Probabilities as speech and silence make them: some windows alike, then others."""
-steps = st.lists(
-    st.one_of(
-        st.tuples(st.just("client"), valid_events),
-        st.tuples(st.just("client"), broken_events),
-        st.tuples(st.just("append"), st.integers(0, 6 * WINDOW)),
-        st.tuples(st.just("engine"), st.lists(engine_events, min_size=1, max_size=3)),
-        st.tuples(st.just("judged"), st.sampled_from([None, 0.1, 0.9])),
-        st.tuples(st.just("time"), st.sampled_from([0.5, 10.0])),
-        st.tuples(st.just("late engine"), st.lists(engine_events, min_size=1, max_size=3)),
-        st.tuples(st.just("heard"), utterances),
-        st.tuples(st.just("spoken"), utterances),
-        st.tuples(st.just("old epoch"), st.just([0.9, 0.9])),
-    ),
-    min_size=12,
-    max_size=60,
+step = st.one_of(
+    st.tuples(st.just("client"), valid_events),
+    st.tuples(st.just("client"), broken_events),
+    st.tuples(st.just("append"), st.integers(0, 6 * WINDOW)),
+    st.tuples(st.just("engine"), st.lists(engine_events, min_size=1, max_size=3)),
+    st.tuples(st.just("judged"), st.sampled_from([None, 0.1, 0.9])),
+    st.tuples(st.just("time"), st.sampled_from([0.5, 10.0])),
+    st.tuples(st.just("late engine"), st.lists(engine_events, min_size=1, max_size=3)),
+    st.tuples(st.just("heard"), utterances),
+    st.tuples(st.just("spoken"), utterances),
+    st.tuples(st.just("old epoch"), st.just([0.9, 0.9])),
 )
+steps = st.lists(step, min_size=12, max_size=60)
 
 ANSWERS = {
     "session.update": ["session.updated"],
@@ -279,6 +276,10 @@ class Run:
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps, st.booleans(), st.booleans(), st.booleans())
 def test_invariants_hold_for_any_sequence(sequence, interrupt, answer, early):
+    hold(sequence, interrupt, answer, early)
+
+
+def hold(sequence: list[tuple[str, Any]], interrupt: bool, answer: bool, early: bool) -> None:
     run = Run(early=early, interrupt_response=interrupt, create_response=answer)
     for kind, value in sequence:
         run.take(kind, value)

@@ -11,20 +11,30 @@ from realtime.server.rest.answering import ClientGone
 _STATUS = {
     "invalid_api_key": 401,
     "not_allowed": 403,
+    "origin_not_allowed": 403,
     "model_not_found": 404,
     "not_found": 404,
+    "request_timeout": 408,
     "already_exists": 409,
     "too_large": 413,
     "rate_limit_exceeded": 429,
+    "too_many_handshakes": 429,
     "session_limit_reached": 429,
     "not_installed": 501,
+    "voice_not_writable": 507,
     "engine_not_ready": 503,
     "engine_restarting": 503,
     "engine_died": 503,
     "engine_full": 503,
     "engine_closed": 503,
+    "server_stopping": 503,
     "too_many_requests": 503,
 }
+
+_PASSING = (429, 503)
+"""Whoever is told one of these may come again."""
+_UNREAD = (408, 413)
+"""The rest of such a body is never read."""
 
 
 def error_response(error: ProtocolError) -> JSONResponse:
@@ -32,7 +42,10 @@ def error_response(error: ProtocolError) -> JSONResponse:
     status = _STATUS.get(error.code, 500 if error.kind == "server_error" else 400)
     body = error.body(None)
     del body["event_id"]
-    return JSONResponse({"error": body}, status)
+    headers = {"Retry-After": "1"} if status in _PASSING else {}
+    if status in _UNREAD:
+        headers["Connection"] = "close"
+    return JSONResponse({"error": body}, status, headers)
 
 
 def answer_error(request: Request, error: Exception) -> Response:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-import soxr
 
 from engine import SAMPLE_RATE
+from engine.sound_reader import UnreadableSound, read_mono
 from realtime.protocol.errors import ProtocolError
 from realtime.protocol.validation import show
 
@@ -24,7 +24,6 @@ CONTAINERS = {
 }
 """Names of OpenAI's formats, what libsndfile calls them, and their media types."""
 RAW = ("pcm16", "pcm")
-_RATES = (4_000, 192_000)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _PATH = re.compile(r"(?:[.~]?/)?[\w .~-]+(?:/[\w .~-]+)*\.(?:wav|flac|mp3|ogg|opus|m4a)", re.IGNORECASE)
 
@@ -61,43 +60,19 @@ def decode(data: bytes, param: str, longest_s: float, declared: str | None = Non
         ProtocolError: `invalid_value`, it is no sound, or too long.
     """
     if declared in RAW:
-        sound, rate = np.frombuffer(data[: len(data) & ~1], "<i2").astype(np.float32) / 32768, SAMPLE_RATE
+        pcm = data[: len(data) & ~1]
     else:
-        sound, rate = _read(data, param, longest_s)
-    if not len(sound):
+        try:
+            pcm = (read_mono(data, longest_s) * 32767).astype("<i2").tobytes()
+        except UnreadableSound as error:
+            raise ProtocolError("invalid_value", f"Invalid '{param}': it {error}.", param) from None
+    if not pcm:
         raise ProtocolError("invalid_value", f"Invalid '{param}': it holds no sound.", param)
-    if len(sound) > longest_s * rate:
+    if len(pcm) > 2 * longest_s * SAMPLE_RATE:
         raise ProtocolError(
             "invalid_value", f"Invalid '{param}': its sound is longer than {longest_s:g} seconds.", param
         )
-    if rate != SAMPLE_RATE:
-        sound = soxr.resample(sound, rate, SAMPLE_RATE)
-    return (np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes()
-
-
-def _read(data: bytes, param: str, longest_s: float) -> tuple[np.ndarray, int]:
-    try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
-            if not _RATES[0] <= file.samplerate <= _RATES[1] or file.channels > 8:
-                raise ProtocolError(
-                    "invalid_value",
-                    f"Invalid '{param}': {file.channels} channels at {file.samplerate} Hz cannot be read.",
-                    param,
-                )
-            # A header may claim less or more than there is.
-            wide = file.read(int((longest_s + 1) * file.samplerate), dtype="float32", always_2d=True)
-            rate = file.samplerate
-    except (soundfile.LibsndfileError, RuntimeError, ValueError):
-        raise ProtocolError(
-            "invalid_value",
-            f"Invalid '{param}': it cannot be decoded as sound; send a whole wav, flac, mp3 or ogg file.",
-            param,
-        ) from None
-    if not np.isfinite(wide).all():
-        raise ProtocolError(
-            "invalid_value", f"Invalid '{param}': it holds samples that are no numbers.", param
-        )
-    return wide.mean(axis=1), rate
+    return pcm
 
 
 def fetch(given: object, param: str, folder: Path | None, limit: int) -> bytes:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from starlette.datastructures import UploadFile
@@ -89,14 +87,8 @@ class VoiceRoutes:
         return given, sound
 
     def _add(self, given: dict[str, str], sound: bytes) -> StoredVoice:
-        with tempfile.TemporaryDirectory() as folder:
-            sample = Path(folder) / "sample"
-            sample.write_bytes(sound)
-            try:
-                return self._store.add(given["name"], sample, given["transcript"], given["consent"])
-            except EngineError as error:
-                # Where the sample lies meanwhile means nothing to its owner.
-                raise EngineError(error.code, error.message.replace(str(sample), "the sample")) from None
+        most = self._settings.max_voices
+        return self._store.add(given["name"], sound, given["transcript"], given["consent"], most=most)
 
 
 def _shown(voice: StoredVoice) -> dict[str, Any]:
@@ -113,5 +105,7 @@ def _shown(voice: StoredVoice) -> dict[str, Any]:
 
 def _translated(error: EngineError) -> ProtocolError:
     kind = "server_error" if error.code == "voice_not_writable" else "invalid_request_error"
-    param = _PARAMS.get(error.code, "file" if error.code.startswith("voice_") else None)
+    unnamed = ("voice_not_writable", "voice_store_full")
+    about_file = error.code.startswith("voice_") and error.code not in unnamed
+    param = _PARAMS.get(error.code, "file" if about_file else None)
     return ProtocolError(_CODES.get(error.code, error.code), f"{error.message}.", param, kind)

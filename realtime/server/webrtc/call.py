@@ -40,6 +40,8 @@ class Call:
         self._open = asyncio.Event()
         self._gone = asyncio.Event()
         self._frames: asyncio.Queue[str | bytes] = asyncio.Queue()
+        self._frames_bytes = 0
+        self._settings = services.settings
         self._hearing: asyncio.Task[None] | None = None
         self._ended = contextlib.ExitStack()
         transport, self._recording = self._ended.enter_context(services.recorded(self, session))
@@ -97,6 +99,7 @@ class Call:
             await asyncio.wait({frame, gone}, return_when=asyncio.FIRST_COMPLETED)
             if not frame.done():
                 raise GoneError
+            self._frames_bytes -= len(frame.result())
             return frame.result()
         finally:
             frame.cancel()
@@ -105,6 +108,9 @@ class Call:
     async def send(self, frame: str) -> None:
         await self._open.wait()
         if self._channel is None or self._channel.readyState != "open":
+            raise GoneError
+        if self._channel.bufferedAmount > self._settings.max_unsent_bytes:
+            log.info("call %s is ended: its client is slow to read", self.id)
             raise GoneError
         self._channel.send(frame)
         if frame.startswith(_DONE):
@@ -127,9 +133,18 @@ class Call:
         if channel.label != CHANNEL:
             return
         self._channel = channel
-        channel.on("message", self._frames.put_nowait)
+        channel.on("message", self._take_frame)
         channel.on("close", self._gone.set)
         self._open.set()
+
+    def _take_frame(self, frame: str | bytes) -> None:
+        self._frames_bytes += len(frame)
+        if self._frames_bytes > self._settings.max_frame_bytes:
+            # A data channel cannot be made to wait.
+            log.info("call %s is ended: it sends faster than it can be answered", self.id)
+            self._gone.set()
+        else:
+            self._frames.put_nowait(frame)
 
     def _take_track(self, track: MediaStreamTrack) -> None:
         if track.kind == "audio" and self._hearing is None:

@@ -1,0 +1,1 @@
+"""What SGLang loads as its external model package; every module here is imported by it."""

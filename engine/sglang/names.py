@@ -1,0 +1,12 @@
+"""Names that the derived folder and the model which is loaded from it agree on."""
+
+ARCHITECTURE = "ChromaReasonerForConditionalGeneration"
+"""The class in `engine.sglang.models.chroma`."""
+LAYERS = "thinker.model."
+"""Before the names of the language model's tensors, embeddings included."""
+HEAD = "thinker.lm_head.weight"
+"""Absent where it is tied to the embeddings."""
+AUDIO_TOKEN = "chroma_audio_token"
+"""The key of the derived config that holds the id of the audio token."""
+ROWS = "chroma_row"
+"""The key of `meta_info` under which hidden states come: a list of bytes, one for each new token."""

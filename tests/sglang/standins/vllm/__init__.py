@@ -1,0 +1,1 @@
+"""In place of vllm, of which SGLang imports one kernel where there is no GPU and then uses its own."""
