@@ -32,6 +32,7 @@ from benchmarks.baseline import Baseline
 from benchmarks.floor import cache_bytes, frame_bytes, read_bandwidth
 from benchmarks.parts import POSITIONS_PER_FRAME, Steps
 from benchmarks.report import Report, add_options, number, table, where
+from benchmarks.step_times import StepTimes
 from benchmarks.timing import wall_ms
 from engine.chroma import parity
 from engine.chroma.model import (
@@ -104,8 +105,9 @@ def same_frames(answer: parity.Answer, wanted: list[list[int]]) -> int:
 
 def measure_steps(
     chroma: ChromaModel, job: Job, report: Report, options: argparse.Namespace, *, graphs: bool
-) -> None:
-    """The first table. `job`: whose voice speaks. `graphs`: the steps were recorded."""
+) -> dict[int, float]:
+    """The first table. `job`: whose voice speaks. `graphs`: the steps were recorded. Returns ms of a step by
+    its batch."""
     speaker, voice = chroma.speaker, job.voice
     assert voice is not None
     device = speaker.device
@@ -114,9 +116,10 @@ def measure_steps(
     bandwidth, cache = read_bandwidth(device), cache_bytes(device)
     recorder = pick_recorder(device, cuda_graphs=graphs)
     steps = Steps(speaker, voice, frames=frames, repeats=options.repeats, recorder=recorder)
-    rows = []
+    rows, found = [], {}
     for batch in options.batches:
         times = steps.times(batch)
+        found[batch] = times.step
         # The frame in the middle of an answer stands for them all.
         must = frame_bytes(
             speaker, rows=batch, positions=voice.positions + frames, frames=frames // 2, cache=cache
@@ -140,12 +143,13 @@ def measure_steps(
         f" codec {must.codec / 1e6:.1f}, keys and values {must.keys / 1e6:.1f}."
     )
     report.add(table(STEP_HEAD, rows))
+    return found
 
 
 def measure_answers(
     chroma: ChromaModel, job: Job, case: Case, report: Report, options: argparse.Namespace
-) -> str | None:
-    """The second table. Returns what is wrong; None where nothing is."""
+) -> dict[int, float] | str:
+    """The second table. Returns ms of a turn of the frame loop by its batch, or what is wrong."""
     codes = torch.from_numpy(case["prompt_codes"].T.copy())
     voice = chroma.voice_embeddings(case["prompt_text_ids"].tolist(), codes)
     baseline = Baseline(chroma)
@@ -154,7 +158,7 @@ def measure_answers(
     wanted = baseline.answer(job, voice)[0]
     if exact and case["codes"].any() and wanted != case["codes"].tolist():
         return "the baseline does not give the reference's frames"
-    rows, same = [], frames
+    rows, same, turns = [], frames, {}
     for batch in options.batches:
         jobs = [replace(job, id=f"{index}") for index in range(batch)]
         same = min(same, *(same_frames(answer, wanted) for answer in answer_all(chroma, jobs)))
@@ -162,6 +166,7 @@ def measure_answers(
             return f"batch {batch} and the baseline make different frames"
         hits, steps = graph_steps(chroma)
         ours = wall_ms(partial(answer_all, chroma, jobs), options.repeats, device) / frames
+        turns[batch] = ours
         theirs = wall_ms(partial(baseline.answer, job, voice), options.repeats, device) / frames
         hits, steps = (now - then for now, then in zip(graph_steps(chroma), (hits, steps), strict=True))
         cells = (
@@ -178,7 +183,7 @@ def measure_answers(
         f" {'frames' if same == frames else f'first {same} frames'}."
     )
     report.add(table(ANSWER_HEAD, rows))
-    return None
+    return turns
 
 
 def graph_steps(chroma: ChromaModel) -> tuple[int, int]:
@@ -206,6 +211,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--context", type=int, default=512, help="tokens that each slot of the Reasoner holds"
     )
+    parser.add_argument("--json", type=Path, help="keep the time of a turn by its batch, for simulate")
     parser.add_argument("--steps-only", action="store_true", help="no whole answers, and no generate loop")
     parser.add_argument("--no-cuda-graphs", action="store_true")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -237,12 +243,16 @@ def main(arguments: list[str] | None = None) -> int:
     job = parity.job(chroma, "alone", case, torch.from_numpy(case["prompt_codes"].T.copy()))
     report = Report("Milliseconds a frame", "frames", arguments)
     report.add(f"{where(options.model, device, dtype)}; {sizes(chroma)}; median of {options.repeats}.")
-    measure_steps(chroma, job, report, options, graphs=graphs)
-    wrong = None if options.steps_only else measure_answers(chroma, job, case, report, options)
-    if wrong:
-        print(f"frames: {wrong}", file=sys.stderr)
+    took: dict[int, float] | str = measure_steps(chroma, job, report, options, graphs=graphs)
+    if not options.steps_only:
+        took = measure_answers(chroma, job, case, report, options)
+    if isinstance(took, str):
+        print(f"frames: {took}", file=sys.stderr)
         return 1
     report.keep(options, device)
+    if options.json:
+        source = f"benchmarks.frames, {where(options.model, device, dtype)}"
+        options.json.write_text(StepTimes({size: ms / 1000 for size, ms in took.items()}, source).to_json())
     return 0
 
 

@@ -130,7 +130,18 @@ def test_make_targets_exist(document):
 def options():
     """Every option of every command, as --help tells it."""
     told = ""
-    for words in ("serve", "talk", "bench", "voice add", "voice list", "voice remove", "key", "doctor", ""):
+    for words in (
+        "serve",
+        "talk",
+        "bench",
+        "replay",
+        "voice add",
+        "voice list",
+        "voice remove",
+        "key",
+        "doctor",
+        "",
+    ):
         done = subprocess.run(
             [sys.executable, "-m", "realtime.server.cli", *words.split(), "--help"],
             capture_output=True,

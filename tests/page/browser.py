@@ -17,7 +17,7 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds that a condition may take to come true. Generous: the machine may be busy with other things."""
 HOW_TO_GET_IT = "no Chromium here: the page is tested with it; get it with 'sudo apt-get install chromium'"
 _NAMES = ("chromium", "chromium-browser", "google-chrome")

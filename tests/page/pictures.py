@@ -18,7 +18,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "page"), str(ROOT / "tests" / "s
 
 from browser import Browser, Page, chromium  # noqa: E402
 from serving import SPEECH, app  # noqa: E402
-from using import set_field, shows, type_a_turn  # noqa: E402
+from using import interrupting, set_field, shows, type_a_turn  # noqa: E402
 
 from engine import EngineSettings  # noqa: E402
 from engine.echo import EchoEngine  # noqa: E402
@@ -113,14 +113,15 @@ def main() -> None:
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:
         url = options.url or stack.enter_context(own_server())
-        browser = stack.enter_context(chromium(SPEECH / "two_turns.wav"))
+        microphone = interrupting(Path(stack.enter_context(tempfile.TemporaryDirectory())))
+        browser = stack.enter_context(chromium(microphone))
         if options.readme:
             return readme(browser, url)
         options.folder.mkdir(parents=True, exist_ok=True)
         states(browser, url, options.folder, "light")
         states(browser, url, options.folder, "dark", dark=True)
         states(browser, url, options.folder, "phone", width=390, height=844)
-        with chromium(SPEECH / "two_turns.wav", allow=False) as deaf:
+        with chromium(microphone, allow=False) as deaf:
             wrong(deaf, url, options.folder)
 
 

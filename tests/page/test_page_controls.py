@@ -115,7 +115,7 @@ def notice(page, title):
 
 
 def test_a_blocked_microphone(site):
-    with chromium(SPEECH / "two_turns.wav", allow=False) as browser, browser.page(site) as page:
+    with chromium(SPEECH / "question.wav", allow=False) as browser, browser.page(site) as page:
         page.click("#talk")
         assert "Allow it in the site settings" in notice(page, "The microphone is blocked")
         # The rest works.

@@ -1,8 +1,24 @@
 """What a person does with the page, as the tests put it."""
 
 import json
+import wave
+from pathlib import Path
+
+from serving import SPEECH
 
 STATE = "document.querySelector('#state').dataset.state"
+
+
+def interrupting(folder: Path) -> Path:
+    """What the microphone hears: a question, and 2 s later another, in the middle of an answer that is as
+    long as the question. A machine that lags by a second still has it in the middle."""
+    path = folder / "interrupting.wav"
+    with wave.open(str(path), "wb") as out:
+        out.setparams((1, 2, 24_000, 0, "NONE", ""))
+        for name, silence_s in (("question", 2), ("question2", 1)):
+            with wave.open(str(SPEECH / f"{name}.wav")) as spoken:
+                out.writeframes(spoken.readframes(spoken.getnframes()) + bytes(48_000 * silence_s))
+    return path
 
 
 def shows(page, state):
