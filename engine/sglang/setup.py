@@ -23,7 +23,7 @@ from engine.sglang.reasoner import SglangReasoner
 log = logging.getLogger(__name__)
 
 _END = 8
-"""Tokens at the end of a context that SGLang does not fill: an answer that fills it has to end where we say."""
+"""Tokens at the end of a context that SGLang does not fill: an answer that does has to end where we say."""
 
 
 def open_reasoner(
