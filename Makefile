@@ -75,7 +75,7 @@ audit: $(STAMP)
 test-sglang: export PYTHONPATH := $(CURDIR):$(CURDIR)/tests/sglang/standins
 test-sglang: $(SGLANG_STAMP)
 	$(SGLANG)/bin/python -m engine.chroma.parity tests/data/golden --reasoner sglang
-	$(SGLANG)/bin/python -m pytest tests/sglang -o timeout=300
+	$(SGLANG)/bin/python -m pytest tests/sglang -o timeout=600
 
 conformance: $(STAMP)
 	@cd $(NODE_CLIENTS) && npm ci --no-audit --no-fund --silent
