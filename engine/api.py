@@ -162,6 +162,9 @@ class Request:
     transcribe: Transcribe | None = None
     truncation: Truncation | None = None
     """None: a conversation that is too long fails as `context_length_exceeded`."""
+    conversation: str | None = None
+    """Names the conversation that this is an answer in: where there are several engines behind one, what was
+    read of it lies with the one that answered last."""
     only_if_room: bool = False
     """This answer may never be wanted: it is made only where at most half of what the engine can do at once
     is taken with it, and otherwise fails as `no_room`."""

@@ -9,7 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Protocol
 
 from engine.api import EngineError
 from engine.settings import EngineSettings
@@ -17,6 +19,25 @@ from engine.wire import Ready, Refused, ToChild, pack, receive
 
 GRACE = 5.0
 """Seconds between asking a child to end and killing it."""
+
+
+class AnyChild(Protocol):
+    """What serves an open engine, wherever it runs; see `Child`."""
+
+    model: str
+    pid: int
+
+    def send(self, message: ToChild) -> None: ...
+
+    async def receive(self) -> object | None: ...
+
+    def kill(self) -> None: ...
+
+    async def end(self) -> str: ...
+
+
+Start = Callable[[EngineSettings], Awaitable[AnyChild]]
+"""Starts a child with these settings; raises EngineError where that cannot be."""
 
 
 class Child:

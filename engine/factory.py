@@ -23,6 +23,10 @@ def create(settings: EngineSettings) -> Engine:
     Raises:
         EngineError: `invalid_setting`, where the environment asks for a pace that is no number.
     """
+    if settings.ray and not settings.in_process:
+        from engine.rays import create_fleet
+
+        return create_fleet(settings)
     if not settings.in_process:
         from engine.process import ProcessEngine
 

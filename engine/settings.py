@@ -39,6 +39,14 @@ class EngineSettings:
     """Most tokens of a conversation and its answer; None is what the model holds, but no more than 8192."""
     cuda_graphs: bool = True
     """Record the steps of a GPU at start-up; without, each of their kernels is launched by itself."""
+    tp: int = 1
+    """GPUs that share the Reasoner (tensor parallelism); more than one needs SGLang."""
+    gpus: tuple[int, ...] = ()
+    """An engine on each of these GPUs, or on each `tp` of them; none is one engine on `device`."""
+    ray: str | None = None
+    """A Ray cluster whose nodes run the engines: its address, `auto`, or `local`, which starts one here."""
+    ray_engines: int = 1
+    """Engines in that cluster, each on a GPU where there are GPUs."""
     watchdog_s: float = 60.0
     """Seconds in which the engine's process has to give a sign of life, else it is started again; 0: none."""
     logs: Literal["plain", "json"] = "plain"

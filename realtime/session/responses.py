@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from engine import Audio, AudioDelta, Event, Finished, Message, Request, Started
@@ -215,7 +216,8 @@ class Responses:
 
     def _request(self, response_id: str, settings: ResponseSettings, messages: list[Message]) -> Request:
         voice = self._configuration.speaker(settings.voice)
-        return answer_request(response_id, settings, messages, voice, truncation(self._session))
+        request = answer_request(response_id, settings, messages, voice, truncation(self._session))
+        return replace(request, conversation=self._conversation_id)
 
     def _begin(
         self,
