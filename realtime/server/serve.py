@@ -89,6 +89,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         " (default), always",
     )
     parser.add_argument(
+        "--ray", metavar="ADDRESS", help="run the engines in this Ray cluster: its address, auto, or local"
+    )
+    parser.add_argument("--ray-engines", type=int, default=engine.ray_engines, help="how many (1)")
+    parser.add_argument(
         "--watchdog-s",
         type=float,
         default=engine.watchdog_s,
@@ -186,6 +190,8 @@ def run(options: argparse.Namespace) -> int:
                 gpus=options.gpus,
                 sglang=tuple(options.sglang),
                 watchdog_s=options.watchdog_s,
+                ray=options.ray,
+                ray_engines=options.ray_engines,
                 logs=options.log,
                 in_process=options.in_process,
             )
@@ -231,6 +237,7 @@ def _check(options: argparse.Namespace) -> None:
         (options.temperature < 0, "--temperature must be 0 or more"),
         (options.top_k < 1, "--top-k must be at least 1"),
         (options.max_seconds <= 0, "--max-seconds must be more than 0"),
+        (options.ray_engines < 1, "--ray-engines must be at least 1"),
         (options.watchdog_s < 0, "--watchdog-s must be 0 or more"),
         (not 0 <= options.port <= 65535, "--port must be between 0 and 65535"),
         (bool(options.ssl_keyfile) and not options.ssl_certfile, "--ssl-keyfile needs --ssl-certfile"),
