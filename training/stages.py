@@ -165,7 +165,7 @@ STAGES = {
         Stage("speech", ("codes", "language"), 4_200, _speech),
         Stage("encoder", ("codes",), 1500, _encoder),
         Stage("sketch", ("codes",), 900, _sketch),
-        Stage("decoder", ("sketch",), 1800, _decoder),
+        Stage("decoder", ("sketch",), 1_500, _decoder),
         Stage("voice", ("speech", "reasoner", "encoder"), 1_000, _voice),
         Stage("checkpoint", ("decoder", "voice"), 0, _checkpoint),
     )
