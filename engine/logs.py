@@ -51,6 +51,6 @@ class PlainLines(logging.Formatter):
 def configure(form: Form, process: Literal["gateway", "engine", "sglang"]) -> None:
     """All logs of this process go to stderr in this form from now on."""
     handler = logging.StreamHandler(sys.stderr)
-    prefix = "engine " if process == "engine" else ""
+    prefix = "" if process == "gateway" else f"{process} "
     handler.setFormatter(JsonLines(process) if form == "json" else PlainLines(prefix))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

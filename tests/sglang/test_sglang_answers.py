@@ -118,7 +118,7 @@ def test_a_reader_that_stalls_misses_nothing_and_gets_nothing_twice(chroma, loca
 def test_a_cache_that_is_too_small_costs_time_alone(chroma, local):
     """All at once need more tokens than the cache holds: some are taken out of it and read again."""
     before = chroma.reasoner.retractions
-    prompts = {f"{n}": prompt(60, 80 + n, most=600) for n in range(4)}
+    prompts = {f"{n}": prompt(60, 80 + n, most=700) for n in range(3)}
     assert sum(len(each.ids) + each.most for each in prompts.values()) > chroma.reasoner.room
     same(whole(chroma.reasoner, prompts), whole(local.reasoner, prompts))
     assert chroma.reasoner.retractions > before
