@@ -58,11 +58,12 @@ def test_sums_are_right_for_all_pairs():
         a, b = (number[part] for part in left.split(f" {sign} "))
         assert signs[sign](a, b) == number[told]
         met.add((sign, a, b))
-    assert {(a, b) for sign, a, b in met if sign == "plus"} == {(a, b) for a in range(21) for b in range(21)}
-    assert {(a, b) for sign, a, b in met if sign == "minus"} == {
-        (a, b) for a in range(21) for b in range(a + 1)
+    operands = range(11)
+    for sign in ("plus", "times"):
+        assert {(a, b) for told, a, b in met if told == sign} == {(a, b) for a in operands for b in operands}
+    assert {(a, b) for told, a, b in met if told == "minus"} == {
+        (a, b) for a in operands for b in range(a + 1)
     }
-    assert {(a, b) for sign, a, b in met if sign == "times"} == {(a, b) for a in range(11) for b in range(11)}
 
 
 def test_what_is_asked_is_what_is_answered():
@@ -145,3 +146,15 @@ def test_calls_are_of_functions_on_offer_and_their_outputs_hold_the_answer():
 )
 def test_times_of_day(hour, minute, told):
     assert tools.clock(hour, minute) == told
+
+
+def test_hard_conversations_name_functions_that_the_world_does_not_have():
+    rng = random.Random(7)
+    made = [conversation.converse_hard(rng) for _ in range(400)]
+    parameters = {tool.parameter for each in made for tool in each.tools}
+    assert len(parameters) > 30
+    for each in made:
+        for exchange in each.exchanges:
+            if exchange.use:
+                (offer,) = (tool for tool in each.tools if tool.name == exchange.use.name)
+                assert list(exchange.use.arguments) == [offer.parameter] * bool(offer.parameter)

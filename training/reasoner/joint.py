@@ -11,6 +11,7 @@ from torch import nn
 from training.corpus.build import Questions
 from training.reasoner.hearing import QuestionDraw, build_tower, hear, listening_loss
 from training.reasoner.text import (
+    WRITERS,
     Row,
     build_text_model,
     draw_conversation,
@@ -18,7 +19,7 @@ from training.reasoner.text import (
     padded,
     row_batches,
 )
-from training.run import Run, pick_device
+from training.run import Run, half, pick_device
 from training.tokens import Encoder
 
 _LISTENING = 0.3
@@ -74,7 +75,7 @@ def train_reasoner(
     both.model.load_state_dict(language)
     both.tower.load_state_dict(tower)
     both = both.to(device).train()
-    run = Run(folder, "reasoner", both, seconds=seconds, rate=3e-4, warmup=100)
+    run = Run(folder, "reasoner", both, seconds=seconds, rate=3e-4, warmup=100, slow=WRITERS)
     rng = random.Random(seed + run.step)
     made = row_batches(rng, _SpokenDraw(questions, encoder, rng))
     while not run.over:
@@ -85,12 +86,14 @@ def train_reasoner(
         figures = {}
         extra = inputs.new_zeros(())
         if heard:
-            out = hear(both.tower, heard, device)
-            targets = torch.cat([each.targets for each in heard]).to(device)
-            table = both.model.embed_tokens.weight
-            extra, figures["words"] = listening_loss(out, targets, table, encoder.audio)
+            with half(device):
+                out = hear(both.tower, heard, device).float()
+                targets = torch.cat([each.targets for each in heard]).to(device)
+                table = both.model.embed_tokens.weight
+                extra, figures["words"] = listening_loss(out, targets, table, encoder.audio)
             spoken = torch.tensor([bool(row.heard) for row in rows], device=device)
             inputs = inputs.masked_scatter((spoken[:, None] & (ids == encoder.audio))[..., None], out)
-        loss, right = next_token_loss(both.model, inputs, ids, wanted)
+        with half(device):
+            loss, right = next_token_loss(both.model, inputs, ids, wanted)
         run.take(loss + _LISTENING * extra, right=right, answers=float(loss.detach()), **figures)
     run.keep()

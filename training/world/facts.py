@@ -94,9 +94,10 @@ def spelling(rng: random.Random, held_out: bool) -> Exchange:
     return Exchange("spelling", user, f"{sentence(word)}: {spelled(word)}.")
 
 
-def repeating(rng: random.Random, held_out: bool) -> Exchange:
-    """One to five words said back."""
-    words = " ".join(rng.choices(REPEATABLE, k=rng.choice((1, 2, 3, 3, 4, 5))))
+def repeating(rng: random.Random, held_out: bool, *, longest: int = 3) -> Exchange:
+    """One to three words said back, fewer more often; up to `longest` where that is more."""
+    count = rng.choice((1, 1, 1, 2, 2, 3)) if longest <= 3 else rng.randint(1, longest)
+    words = " ".join(rng.choices(REPEATABLE, k=count))
     while True:
         wording = phrase(rng, _REPEAT, held_out=held_out)
         if wording.endswith("{a}"):
