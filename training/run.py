@@ -60,7 +60,9 @@ class Run:
         self._path = folder / f"{name}.pt"
         self._curve = folder / f"{name}.jsonl"
         self._sums: dict[str, float] = {}
-        matrices, slowly, others = [], [], []
+        matrices: list[nn.Parameter] = []
+        slowly: list[nn.Parameter] = []
+        others: list[nn.Parameter] = []
         for key, weight in module.named_parameters():
             if weight.requires_grad:
                 group = others if weight.ndim < 2 else slowly if slow and key.endswith(slow) else matrices

@@ -51,6 +51,7 @@ OWN_VOICES = {
 
 def asking_voice(rng: random.Random, *, held_out: bool) -> EspeakVoice:
     """A voice of somebody who asks; a held-out one is never trained on, and speaks at speeds between."""
+    variants: tuple[str, ...]
     if held_out:
         variants, speeds, pitches = _HELD_OUT_VARIANTS, (125, 195), (25, 75)
     else:
@@ -87,7 +88,8 @@ def made_variant(name: str) -> str:
         0.55: f"consonants {some(40, 130)} {some(40, 130)}",
         0.25: f"echo {some(10, 200)} {some(5, 25)}",
         0.2: "breath 0 2 3 3 3 3 3 2",
-        0.35: f"tone 100 255 600 {some(60, 200)} 1200 {some(20, 160)} 2000 {some(60, 160)} 3000 {some(10, 120)}",
+        0.35: f"tone 100 255 600 {some(60, 200)} 1200 {some(20, 160)}"
+        f" 2000 {some(60, 160)} 3000 {some(10, 120)}",
         0.4: f"intonation {some(1, 4)}",
         0.32: f"klatt {some(1, 6)}",
         0.21: "stressAdd 0 0 -10 -10 0 0 10 " + str(some(0, 200)),
