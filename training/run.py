@@ -22,7 +22,6 @@ def pick_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-_SLOW = 0.1
 ATTENTION = "eager"
 """On a CPU, torch's fused attention takes several times as long to go back through as plain products."""
 
@@ -40,7 +39,6 @@ class Run:
 
     Args:
         seconds: processor time that the stage is given, all its runs together.
-        slow: ends of names of matrices that learn at a tenth of `rate`.
     """
 
     def __init__(
@@ -52,7 +50,6 @@ class Run:
         seconds: float,
         rate: float,
         warmup: int = 200,
-        slow: tuple[str, ...] = (),
     ) -> None:
         self.name, self.module, self.seconds = name, module, seconds
         self.step, self.used = 0, 0.0
@@ -60,19 +57,10 @@ class Run:
         self._path = folder / f"{name}.pt"
         self._curve = folder / f"{name}.jsonl"
         self._sums: dict[str, float] = {}
-        matrices: list[nn.Parameter] = []
-        slowly: list[nn.Parameter] = []
-        others: list[nn.Parameter] = []
-        for key, weight in module.named_parameters():
-            if weight.requires_grad:
-                group = others if weight.ndim < 2 else slowly if slow and key.endswith(slow) else matrices
-                group.append(weight)
-        groups = [
-            {"params": matrices, "weight_decay": 0.01},
-            {"params": others, "weight_decay": 0.0},
-        ]
-        if slowly:
-            groups.append({"params": slowly, "weight_decay": 0.01})
+        trained = [weight for weight in module.parameters() if weight.requires_grad]
+        matrices = [weight for weight in trained if weight.ndim >= 2]
+        others = [weight for weight in trained if weight.ndim < 2]
+        groups = [{"params": matrices, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), fused=True)
         if self._path.is_file():
             kept = torch.load(self._path, map_location="cpu", weights_only=True)
@@ -101,8 +89,8 @@ class Run:
         """One step of the optimizer on `loss`; `figures` are reported beside it."""
         share = min(1.0, self.used / self.seconds)
         rate = self._rate * min(1.0, (self.step + 1) / self._warmup) * (0.04 + 0.96 * _cosine(share))
-        for group, share in zip(self.optimizer.param_groups, (1.0, 1.0, _SLOW), strict=False):
-            group["lr"] = rate * share
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)

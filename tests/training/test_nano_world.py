@@ -12,7 +12,7 @@ from training.world.phrasing import CLOSERS, OPENERS, is_held_out, phrase
 
 CORES = [
     counting._PLUS, counting._TIMES, counting._COUNT, counting._NTH, facts._COLOUR, facts._SPELL, facts._JOKE,
-    smalltalk._UNKNOWN, smalltalk.YOUR_NAME, tools._WEATHER, conversation._MORE, conversation._AGAIN,
+    smalltalk._UNKNOWN, smalltalk.YOUR_NAME, tools._ASK_WEATHER, conversation._MORE, conversation._AGAIN,
 ]  # fmt: skip
 
 
@@ -146,15 +146,3 @@ def test_calls_are_of_functions_on_offer_and_their_outputs_hold_the_answer():
 )
 def test_times_of_day(hour, minute, told):
     assert tools.clock(hour, minute) == told
-
-
-def test_hard_conversations_name_functions_that_the_world_does_not_have():
-    rng = random.Random(7)
-    made = [conversation.converse_hard(rng) for _ in range(400)]
-    parameters = {tool.parameter for each in made for tool in each.tools}
-    assert len(parameters) > 30
-    for each in made:
-        for exchange in each.exchanges:
-            if exchange.use:
-                (offer,) = (tool for tool in each.tools if tool.name == exchange.use.name)
-                assert list(exchange.use.arguments) == [offer.parameter] * bool(offer.parameter)

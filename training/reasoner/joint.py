@@ -11,7 +11,6 @@ from torch import nn
 from training.corpus.build import Questions
 from training.reasoner.hearing import QuestionDraw, build_tower, hear, listening_loss
 from training.reasoner.text import (
-    WRITERS,
     Row,
     build_text_model,
     draw_conversation,
@@ -24,8 +23,9 @@ from training.tokens import Encoder
 
 _LISTENING = 0.3
 """Weight of what the tower alone is taught, beside the answers."""
-_MORE_TYPED = 0.2
-"""Share of conversations without sound."""
+_MORE_TYPED = 0.35
+"""Share of conversations without sound; more of them than not are of what is hardest."""
+_HARD_SHARE = 0.6
 
 
 class ReasonerModel(nn.Module):
@@ -47,7 +47,7 @@ class _SpokenDraw:
 
     def __call__(self) -> Row:
         if self._rng.random() < _MORE_TYPED:
-            return draw_conversation(self._rng, self._encoder)
+            return draw_conversation(self._rng, self._encoder, hard=_HARD_SHARE)
         index, heard = self._draw.conversation()
         sounds = [[self._encoder.audio] * len(each.targets) for each in heard]
         if self._rng.random() < 0.15:
@@ -75,7 +75,7 @@ def train_reasoner(
     both.model.load_state_dict(language)
     both.tower.load_state_dict(tower)
     both = both.to(device).train()
-    run = Run(folder, "reasoner", both, seconds=seconds, rate=3e-4, warmup=100, slow=WRITERS)
+    run = Run(folder, "reasoner", both, seconds=seconds, rate=3e-4, warmup=100)
     rng = random.Random(seed + run.step)
     made = row_batches(rng, _SpokenDraw(questions, encoder, rng))
     while not run.over:

@@ -22,10 +22,6 @@ from training.world.conversation import converse, converse_hard
 _TOKENS = 1800
 _POOL = 160
 _HARD_SHARE = 0.5
-WRITERS = ("o_proj.weight", "down_proj.weight")
-"""Matrices that write to the residual stream."""
-_LOOKING_BACK, _SHARPNESS = 10, 6.0
-"""Pairs of a head's rotary positions that turn fastest, and how large their biases are."""
 _MURMURED = 0.5
 """Share of conversations that come as the tower will tell them."""
 
@@ -48,35 +44,6 @@ def build_text_model() -> Qwen2_5OmniThinkerTextModel:
         Qwen2_5OmniTextConfig(**text_config()), attn_implementation=ATTENTION
     )
     return model.train()
-
-
-def begin_small(model: Qwen2_5OmniThinkerTextModel) -> None:
-    """New layers whose output is no louder than the embeddings, so that later ones still see the tokens.
-
-    Embeddings have a root mean square of 0.1. Layers as usual write fifty times as much; behind the first
-    of them no token can be told from another, and copying is never learned. `WRITERS` therefore begin small
-    and learn slowly. Of two heads of the first layer the biases alone make them look one and two back.
-    """
-    width = model.config.hidden_size
-    for name, weight in model.layers.named_parameters():
-        if name.endswith(WRITERS):
-            nn.init.normal_(weight, std=0.003)
-        elif weight.ndim == 2:
-            nn.init.normal_(weight, std=width**-0.5)
-    attention = model.layers[0].self_attn
-    half_head = attention.head_dim // 2
-    theta = model.config.rope_parameters["rope_theta"]
-    fast = theta ** (-torch.arange(_LOOKING_BACK) / half_head)
-    with torch.no_grad():
-        attention.k_proj.bias[:_LOOKING_BACK] = _SHARPNESS
-        for head in (0, 1):
-            at = head * attention.head_dim
-            attention.q_proj.bias[at : at + _LOOKING_BACK] = _SHARPNESS * torch.cos(fast * (head + 1))
-            behind = at + half_head
-            attention.q_proj.bias[behind : behind + _LOOKING_BACK] = -_SHARPNESS * torch.sin(
-                fast * (head + 1)
-            )
-        attention.q_proj.weight[: 2 * attention.head_dim] *= 0.3
 
 
 def next_token_loss(
@@ -132,17 +99,16 @@ def train_text(folder: Path, encoder: Encoder, *, seconds: float, seed: int = 31
 
 
 def train_language(folder: Path, encoder: Encoder, start: Weights, *, seconds: float, seed: int = 34) -> None:
-    """New layers on the embeddings of `start` into `language.pt`, with more of what is hardest.
+    """Go on from `start` into `language.pt`, with more of what is hardest.
 
     The embeddings stay as they are, for the tower and the Backbone learn on them meanwhile.
     """
     torch.manual_seed(seed)
     model = build_text_model()
-    begin_small(model)
-    model.load_state_dict({"embed_tokens.weight": start["embed_tokens.weight"].float()}, strict=False)
+    model.load_state_dict(start)
     model.embed_tokens.requires_grad_(False)
     model = model.to(pick_device())
-    run = Run(folder, "language", model, seconds=seconds, rate=2e-3, slow=WRITERS)
+    run = Run(folder, "language", model, seconds=seconds, rate=2e-3)
     _train(run, model, encoder, seed, hard=_HARD_SHARE)
 
 

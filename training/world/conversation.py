@@ -9,7 +9,6 @@ from collections.abc import Callable
 from training.world import counting, facts, smalltalk, tools
 from training.world.exchange import Conversation, Exchange
 from training.world.phrasing import phrase
-from training.world.words import REPEATABLE
 
 Skill = Callable[[random.Random, bool], Exchange]
 
@@ -62,21 +61,17 @@ def converse(rng: random.Random, turns: int, *, held_out: bool = False) -> Conve
 
 
 def converse_hard(rng: random.Random) -> Conversation:
-    """A short conversation of what takes longest to learn: copying, from afar as well, and sums.
-
-    It asks for more than the world does: many words to repeat and functions with any words for names. What
-    is always one of a few is soon known by heart, and then nothing is ever learned about looking back.
-    """
+    """A short conversation of what takes longest to learn: copying, from afar as well, and sums."""
     way = rng.choices(("copy", "tools", "name", "sums", "history"), (6, 3, 2, 3, 2))[0]
     if way == "tools":
-        offered = tuple(_renamed(rng, tool) for tool in tools.offer(rng))
+        offered = tools.offer(rng)
         return Conversation((tools.with_tools(rng, False, offered),), offered)
     exchanges: list[Exchange] = []
     if way == "name":
         while not _name(exchanges):
             exchanges = [smalltalk.personal(rng, False)]
     if way == "copy":
-        exchanges.append(facts.repeating(rng, False, longest=8))
+        exchanges.append(facts.repeating(rng, False))
     elif way == "sums":
         exchanges.append((counting.sums if rng.random() < 0.75 else counting.numbers)(rng, False))
     else:
@@ -85,13 +80,6 @@ def converse_hard(rng: random.Random) -> Conversation:
     if way in ("name", "history") or rng.random() < 0.4:
         exchanges.append(_follow_up(rng, False, exchanges))
     return Conversation(tuple(exchanges))
-
-
-def _renamed(rng: random.Random, tool: tools.ToolOffer) -> tools.ToolOffer:
-    """The same function with another parameter, and now and then with one more word in its name."""
-    parameter = rng.choice(REPEATABLE) if tool.parameter and rng.random() < 0.6 else tool.parameter
-    name = f"{tool.name}_{rng.choice(REPEATABLE)}" if rng.random() < 0.3 else tool.name
-    return tools.ToolOffer(name, parameter)
 
 
 def _next(

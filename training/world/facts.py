@@ -94,15 +94,14 @@ def spelling(rng: random.Random, held_out: bool) -> Exchange:
     return Exchange("spelling", user, f"{sentence(word)}: {spelled(word)}.")
 
 
-def repeating(rng: random.Random, held_out: bool, *, longest: int = 3) -> Exchange:
-    """One to three words said back, fewer more often; up to `longest` where that is more."""
-    count = rng.choice((1, 1, 1, 2, 2, 3)) if longest <= 3 else rng.randint(1, longest)
-    words = " ".join(rng.choices(REPEATABLE, k=count))
+def repeating(rng: random.Random, held_out: bool) -> Exchange:
+    """One word said back."""
+    word = rng.choice(REPEATABLE)
     while True:
         wording = phrase(rng, _REPEAT, held_out=held_out)
         if wording.endswith("{a}"):
             # As they were heard, token for token: copying is what there is to learn here, not spelling.
-            return Exchange("repeating", wording.format(a=words), f" {words}.")
+            return Exchange("repeating", wording.format(a=word), f" {word}.")
 
 
 def jokes(rng: random.Random, held_out: bool) -> Exchange:
