@@ -76,7 +76,7 @@ def converse_hard(rng: random.Random) -> Conversation:
         exchanges.append((counting.sums if rng.random() < 0.75 else counting.numbers)(rng, False))
     else:
         for _ in range(rng.choice((0, 1, 1, 2)) if exchanges else 1):
-            exchanges.append(rng.choice(list(SKILLS))(rng, False))
+            exchanges.append(_next(rng, False, exchanges, ()))
     if way in ("name", "history") or rng.random() < 0.4:
         exchanges.append(_follow_up(rng, False, exchanges))
     return Conversation(tuple(exchanges))
