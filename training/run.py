@@ -22,6 +22,15 @@ def pick_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+ATTENTION = "eager"
+"""On a CPU, torch's fused attention takes several times as long to go back through as plain products."""
+
+
+def half(device: torch.device) -> torch.autocast:
+    """Products of matrices in bfloat16; weights and the optimizer stay exact."""
+    return torch.autocast(device.type, torch.bfloat16)
+
+
 class Run:
     """One stage of training: AdamW, warm-up and cosine decay over a budget of processor seconds.
 
@@ -33,7 +42,14 @@ class Run:
     """
 
     def __init__(
-        self, folder: Path, name: str, module: nn.Module, *, seconds: float, rate: float, warmup: int = 200
+        self,
+        folder: Path,
+        name: str,
+        module: nn.Module,
+        *,
+        seconds: float,
+        rate: float,
+        warmup: int = 200,
     ) -> None:
         self.name, self.module, self.seconds = name, module, seconds
         self.step, self.used = 0, 0.0

@@ -139,7 +139,9 @@ class Encoder:
         ids = [self.audio] * rng.randrange(1, 12)
         for word in user.split():
             length = max(1, round(len(word) * rng.uniform(1.0, 2.2)))
-            ids += [self.audio] * (length - 1) + self(f" {word}")
+            told = self(f" {word}")
+            # As ears do that are not sure where it ended.
+            ids += [self.audio] * (length - 1) + told * (2 if rng.random() < 0.03 else 1)
         return ids + [self.audio] * rng.randrange(2, 14)
 
     def conversation(

@@ -1,5 +1,6 @@
 """The tokenizer, and conversations as the Reasoner is trained on them and as the engine prompts it."""
 
+import itertools
 import random
 
 import pytest
@@ -68,7 +69,9 @@ def test_the_engine_prompts_as_training_did(encode):
 def test_a_murmured_question_has_its_words_in_order_and_blanks_around(encode):
     ids = encode.murmured("what is two plus two", random.Random(1))
     assert ids[0] == ids[-1] == encode.audio
-    assert [token for token in ids if token != encode.audio] == encode.heard("what is two plus two")
+    told = [token for token in ids if token != encode.audio]
+    # A word may be told twice, where ears are not sure of its end.
+    assert [token for token, _ in itertools.groupby(told)] == encode.heard("what is two plus two")
 
 
 @pytest.mark.parametrize("seed", range(20))

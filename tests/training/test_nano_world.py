@@ -12,7 +12,7 @@ from training.world.phrasing import CLOSERS, OPENERS, is_held_out, phrase
 
 CORES = [
     counting._PLUS, counting._TIMES, counting._COUNT, counting._NTH, facts._COLOUR, facts._SPELL, facts._JOKE,
-    smalltalk._UNKNOWN, smalltalk.YOUR_NAME, tools._WEATHER, conversation._MORE, conversation._AGAIN,
+    smalltalk._UNKNOWN, smalltalk.YOUR_NAME, tools._ASK_WEATHER, conversation._MORE, conversation._AGAIN,
 ]  # fmt: skip
 
 
@@ -58,11 +58,12 @@ def test_sums_are_right_for_all_pairs():
         a, b = (number[part] for part in left.split(f" {sign} "))
         assert signs[sign](a, b) == number[told]
         met.add((sign, a, b))
-    assert {(a, b) for sign, a, b in met if sign == "plus"} == {(a, b) for a in range(21) for b in range(21)}
-    assert {(a, b) for sign, a, b in met if sign == "minus"} == {
-        (a, b) for a in range(21) for b in range(a + 1)
+    operands = range(11)
+    for sign in ("plus", "times"):
+        assert {(a, b) for told, a, b in met if told == sign} == {(a, b) for a in operands for b in operands}
+    assert {(a, b) for told, a, b in met if told == "minus"} == {
+        (a, b) for a in operands for b in range(a + 1)
     }
-    assert {(a, b) for sign, a, b in met if sign == "times"} == {(a, b) for a in range(11) for b in range(11)}
 
 
 def test_what_is_asked_is_what_is_answered():

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import functools
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from training.corpus.voices import EspeakVoice
+from training.corpus.voices import MADE_VARIANTS, EspeakVoice, made_variant
 
 _SYNCHRONOUS = 2
 _UTF8 = 1
@@ -51,7 +54,7 @@ class Spoken:
 
 
 class Espeak:
-    """The library, which is one for a whole process.
+    """The library. It is one for a whole process and does not begin twice: see `shared`.
 
     Raises:
         RuntimeError: it is not installed, or refuses a voice.
@@ -62,11 +65,20 @@ class Espeak:
         if name is None:
             raise RuntimeError("libespeak-ng is needed to make the corpus: apt-get install espeak-ng")
         self._lib = ctypes.CDLL(name)
-        self.rate = self._lib.espeak_Initialize(_SYNCHRONOUS, _BUFFER_MS, None, 0)
+        self._lib.espeak_Info.restype = ctypes.c_char_p
+        self._folder = tempfile.TemporaryDirectory(prefix="espeak-")
+        data = self._with_made_variants(Path(self._folder.name))
+        self.rate = self._lib.espeak_Initialize(_SYNCHRONOUS, _BUFFER_MS, str(data).encode(), 0)
         self._pcm: list[np.ndarray] = []
         self._starts: list[tuple[int, int]] = []
         self._callback = _Callback(self._receive)
         self._lib.espeak_SetSynthCallback(self._callback)
+
+    @classmethod
+    @functools.cache
+    def shared(cls) -> Espeak:
+        """The one of this process."""
+        return cls()
 
     def speak(self, text: str, voice: EspeakVoice) -> Spoken:
         """`text` in words with single spaces between them."""
@@ -79,6 +91,27 @@ class Espeak:
         self._lib.espeak_Synth(data, ctypes.c_size_t(len(data) + 1), 0, 1, 0, _UTF8, None, None)
         sound = np.concatenate(self._pcm).astype(np.float32) / 32768
         return Spoken(sound, self.rate, self._ends(text, len(sound)))
+
+    def _with_made_variants(self, to: Path) -> Path:
+        """espeak-ng's data as links, with speakers of our own among the variants of its voices."""
+        path = ctypes.c_char_p()
+        self._lib.espeak_Initialize(_SYNCHRONOUS, _BUFFER_MS, None, 0)
+        self._lib.espeak_Info(ctypes.byref(path))
+        self._lib.espeak_Terminate()
+        installed = Path((path.value or b"").decode())
+        data = to / "espeak-ng-data"
+        variants = data / "voices" / "!v"
+        variants.mkdir(parents=True)
+        # It takes at most 349 voices, so other languages than English stay away.
+        (data / "lang").mkdir()
+        for pattern in ("*", "lang/gmw", "voices/!v/*"):
+            for each in installed.glob(pattern):
+                link = data / each.relative_to(installed)
+                if not link.exists():
+                    link.symlink_to(each)
+        for name in MADE_VARIANTS:
+            (variants / name).write_text(made_variant(name))
+        return to
 
     def _receive(
         self, wav: ctypes._Pointer[ctypes.c_short], count: int, events: ctypes._Pointer[_Event]

@@ -45,7 +45,7 @@ def speak_all(
     lines: Sequence[tuple[str, EspeakVoice]], rate: int
 ) -> tuple[list[np.ndarray], list[list[int]]]:
     """Many texts, in order: sounds [samples] at `rate` without the silence around them, and word ends."""
-    espeak = Espeak()
+    espeak = Espeak.shared()
     sounds, ends = [], []
     for text, voice in lines:
         spoken = espeak.speak(text, voice)

@@ -15,11 +15,11 @@ from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniAu
 
 from training.corpus.build import Questions
 from training.reasoner.sound import Heard, Hearer
-from training.run import Run, load_stage, pick_device
+from training.run import ATTENTION, Run, half, load_stage, pick_device
 from training.shapes import tower_config
 from training.tokens import Encoder
 
-_BATCH = 24
+_BATCH = 20
 _CONFIDENCE = 14.0
 """Logit of a token whose embedding is met exactly."""
 _BLANKS = 0.25
@@ -30,7 +30,9 @@ _MASKED = 0.25
 
 def build_tower() -> Qwen2_5OmniAudioEncoder:
     """The very module that the engine runs, with new weights."""
-    tower = Qwen2_5OmniAudioEncoder._from_config(Qwen2_5OmniAudioEncoderConfig(**tower_config()))
+    tower = Qwen2_5OmniAudioEncoder._from_config(
+        Qwen2_5OmniAudioEncoderConfig(**tower_config()), attn_implementation=ATTENTION
+    )
     tower.audio_bos_eos_token.requires_grad_(False)
     return tower.train()
 
@@ -111,11 +113,12 @@ def train_tower(
     device = pick_device()
     tower = build_tower().to(device)
     table = load_stage(folder, "text")["embed_tokens.weight"].float().to(device)
-    run = Run(folder, "tower", tower, seconds=seconds, rate=1.2e-3, warmup=150)
+    run = Run(folder, "tower", tower, seconds=seconds, rate=5e-4, warmup=100)
     draw = QuestionDraw(questions, encoder, seed + run.step)
     while not run.over:
         heard = [draw.rare() for _ in range(_BATCH)]
         targets = torch.cat([each.targets for each in heard]).to(device)
-        loss, right = listening_loss(hear(tower, heard, device), targets, table, encoder.audio)
+        with half(device):
+            loss, right = listening_loss(hear(tower, heard, device), targets, table, encoder.audio)
         run.take(loss, words=right)
     run.keep()

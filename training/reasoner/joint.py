@@ -18,23 +18,24 @@ from training.reasoner.text import (
     padded,
     row_batches,
 )
-from training.run import Run, pick_device
+from training.run import Run, half, pick_device
 from training.tokens import Encoder
 
-_LISTENING = 0.3
-"""Weight of what the tower alone is taught, beside the answers."""
-_MORE_TYPED = 0.2
-"""Share of conversations without sound."""
+_MORE_TYPED = 0.35
+"""Share of conversations without sound; more of them than not are of what is hardest."""
+_HARD_SHARE = 0.6
 
 
 class ReasonerModel(nn.Module):
-    """Both parts. The embeddings stay as they are: the Backbone listens to them."""
+    """Both parts. The embeddings stay as they are: the Backbone listens to them. So does the tower, which
+    loses more words than it finds when it is trained on answers."""
 
     def __init__(self) -> None:
         super().__init__()
         self.model = build_text_model()
         self.tower = build_tower()
         self.model.embed_tokens.requires_grad_(False)
+        self.tower.requires_grad_(False)
 
 
 class _SpokenDraw:
@@ -46,7 +47,7 @@ class _SpokenDraw:
 
     def __call__(self) -> Row:
         if self._rng.random() < _MORE_TYPED:
-            return draw_conversation(self._rng, self._encoder)
+            return draw_conversation(self._rng, self._encoder, hard=_HARD_SHARE)
         index, heard = self._draw.conversation()
         sounds = [[self._encoder.audio] * len(each.targets) for each in heard]
         if self._rng.random() < 0.15:
@@ -83,14 +84,15 @@ def train_reasoner(
         ids, wanted = padded(rows, device)
         inputs = both.model.embed_tokens(ids)
         figures = {}
-        extra = inputs.new_zeros(())
         if heard:
-            out = hear(both.tower, heard, device)
-            targets = torch.cat([each.targets for each in heard]).to(device)
-            table = both.model.embed_tokens.weight
-            extra, figures["words"] = listening_loss(out, targets, table, encoder.audio)
+            with half(device), torch.no_grad():
+                out = hear(both.tower, heard, device).float()
+                targets = torch.cat([each.targets for each in heard]).to(device)
+                table = both.model.embed_tokens.weight
+                figures["words"] = listening_loss(out, targets, table, encoder.audio)[1]
             spoken = torch.tensor([bool(row.heard) for row in rows], device=device)
             inputs = inputs.masked_scatter((spoken[:, None] & (ids == encoder.audio))[..., None], out)
-        loss, right = next_token_loss(both.model, inputs, ids, wanted)
-        run.take(loss + _LISTENING * extra, right=right, answers=float(loss.detach()), **figures)
+        with half(device):
+            loss, right = next_token_loss(both.model, inputs, ids, wanted)
+        run.take(loss, right=right, **figures)
     run.keep()

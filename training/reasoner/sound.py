@@ -53,8 +53,11 @@ class Hearer:
         return Heard(mel, targets)
 
     def _roughen(self, sound: np.ndarray) -> np.ndarray:
-        """Room, band limit, noise and loudness, each at random."""
+        """Room, band limit, noise and loudness, each at random; a third gets but the last of them."""
         rng = self._rng
+        loudness = np.float32(10 ** (rng.uniform(-18, 6) / 20))
+        if rng.random() < 0.33:
+            return (sound * loudness).clip(-1, 1)
         if rng.random() < 0.3:
             length = int(rng.uniform(0.05, 0.3) * HEARD_RATE)
             echo = rng.standard_normal(length) * np.exp(-6 * np.arange(length) / length)
@@ -63,21 +66,27 @@ class Hearer:
         if rng.random() < 0.25:
             sound = _low_pass(sound, rng.uniform(3000, 7000))
         level = float(np.sqrt(np.mean(np.square(sound)))) + 1e-6
-        noise = rng.standard_normal(len(sound))
+        noise = rng.standard_normal(len(sound), dtype=np.float32)
         if rng.random() < 0.5:
             noise = _low_pass(noise, rng.uniform(300, 3000))
             noise /= np.std(noise) + 1e-6
         sound = sound + level * 10 ** (-rng.uniform(12, 50) / 20) * noise
-        return (sound * 10 ** (rng.uniform(-18, 6) / 20)).clip(-1, 1).astype(np.float32)
+        return (sound * loudness).clip(-1, 1).astype(np.float32)
 
 
 def _convolve(sound: np.ndarray, response: np.ndarray) -> np.ndarray:
-    length = len(sound) + len(response) - 1
+    length = _round_up(len(sound) + len(response) - 1)
     spectrum = np.fft.rfft(sound, length) * np.fft.rfft(response, length)
-    return np.fft.irfft(spectrum, length)[: len(sound)]
+    return np.fft.irfft(spectrum, length)[: len(sound)].astype(np.float32)
 
 
 def _low_pass(sound: np.ndarray, hertz: float) -> np.ndarray:
-    spectrum = np.fft.rfft(sound)
-    spectrum[int(hertz / HEARD_RATE * len(sound)) :] = 0
-    return np.fft.irfft(spectrum, len(sound))
+    length = _round_up(len(sound))
+    spectrum = np.fft.rfft(sound, length)
+    spectrum[int(hertz / HEARD_RATE * length) :] = 0
+    return np.fft.irfft(spectrum, length)[: len(sound)].astype(np.float32)
+
+
+def _round_up(samples: int) -> int:
+    """A transform of a length with large prime factors takes several times as long."""
+    return -(-samples // 2048) * 2048

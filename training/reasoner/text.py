@@ -14,7 +14,7 @@ from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniTh
 
 from training.batches import batches
 from training.reasoner.sound import Heard
-from training.run import Run, Weights, pick_device
+from training.run import ATTENTION, Run, Weights, half, pick_device
 from training.shapes import text_config
 from training.tokens import Encoder
 from training.world.conversation import converse, converse_hard
@@ -40,7 +40,9 @@ class Row:
 
 def build_text_model() -> Qwen2_5OmniThinkerTextModel:
     """The very module that the engine runs, with new weights."""
-    model = Qwen2_5OmniThinkerTextModel._from_config(Qwen2_5OmniTextConfig(**text_config()))
+    model = Qwen2_5OmniThinkerTextModel._from_config(
+        Qwen2_5OmniTextConfig(**text_config()), attn_implementation=ATTENTION
+    )
     return model.train()
 
 
@@ -111,10 +113,12 @@ def train_language(folder: Path, encoder: Encoder, start: Weights, *, seconds: f
 
 
 def _train(run: Run, model: Qwen2_5OmniThinkerTextModel, encoder: Encoder, seed: int, *, hard: float) -> None:
+    device = pick_device()
     rng = random.Random(seed + run.step)
     made = row_batches(rng, lambda: draw_conversation(rng, encoder, hard=hard))
     while not run.over:
-        ids, wanted = padded(next(made), pick_device())
-        loss, right = next_token_loss(model, model.embed_tokens(ids), ids, wanted)
+        ids, wanted = padded(next(made), device)
+        with half(device):
+            loss, right = next_token_loss(model, model.embed_tokens(ids), ids, wanted)
         run.take(loss, right=right)
     run.keep()

@@ -13,20 +13,19 @@ from training.world.phrasing import phrase
 Skill = Callable[[random.Random, bool], Exchange]
 
 SKILLS: dict[Skill, int] = {
-    counting.sums: 16,
+    counting.sums: 12,
     counting.numbers: 10,
     counting.calendar: 9,
     facts.colours: 6,
     facts.facts: 9,
     facts.spelling: 9,
-    facts.repeating: 16,
+    facts.repeating: 12,
     facts.jokes: 2,
     smalltalk.greetings: 9,
     smalltalk.personal: 6,
     smalltalk.itself: 9,
     smalltalk.unknown: 12,
 }
-_HARD: dict[Skill, int] = {facts.repeating: 2, counting.sums: 2, counting.numbers: 1}
 _MORE = ("tell me more", "more", "can you tell me more", "go on", "what else", "tell me more about that")
 _SLOWER = ("slower", "say that slower", "can you say that slower", "speak slower", "more slowly")
 _AGAIN = (
@@ -63,15 +62,24 @@ def converse(rng: random.Random, turns: int, *, held_out: bool = False) -> Conve
 
 def converse_hard(rng: random.Random) -> Conversation:
     """A short conversation of what takes longest to learn: copying, from afar as well, and sums."""
-    way = rng.choices(("alone", "tools", "history"), (5, 2, 3))[0]
+    way = rng.choices(("copy", "tools", "name", "sums", "history"), (6, 3, 2, 3, 2))[0]
     if way == "tools":
         offered = tools.offer(rng)
         return Conversation((tools.with_tools(rng, False, offered),), offered)
-    skill = rng.choices(list(_HARD), list(_HARD.values()))[0]
-    if way == "alone":
-        return Conversation((skill(rng, False),))
-    first = rng.choice((skill, facts.facts, facts.colours, smalltalk.itself))(rng, False)
-    return Conversation((first, _follow_up(rng, False, [first])))
+    exchanges: list[Exchange] = []
+    if way == "name":
+        while not _name(exchanges):
+            exchanges = [smalltalk.personal(rng, False)]
+    if way == "copy":
+        exchanges.append(facts.repeating(rng, False))
+    elif way == "sums":
+        exchanges.append((counting.sums if rng.random() < 0.75 else counting.numbers)(rng, False))
+    else:
+        for _ in range(rng.choice((0, 1, 1, 2)) if exchanges else 1):
+            exchanges.append(_next(rng, False, exchanges, ()))
+    if way in ("name", "history") or rng.random() < 0.4:
+        exchanges.append(_follow_up(rng, False, exchanges))
+    return Conversation(tuple(exchanges))
 
 
 def _next(

@@ -45,18 +45,18 @@ _FACTS = {
 
 
 def sums(rng: random.Random, held_out: bool) -> Exchange:
-    """Plus and minus up to twenty, times up to ten."""
+    """Plus, minus and times up to ten."""
     sign = rng.choices(("plus", "minus", "times"), (4, 3, 2))[0]
     cores: tuple[str, ...]
     if sign == "times":
         a, b = rng.randint(0, 10), rng.randint(0, 10)
         cores, result = _TIMES, a * b
     elif sign == "minus":
-        a = rng.randint(0, 20)
+        a = rng.randint(0, 10)
         b = rng.randint(0, a)
         cores, result = _MINUS, a - b
     else:
-        a, b = rng.randint(0, 20), rng.randint(0, 20)
+        a, b = rng.randint(0, 10), rng.randint(0, 10)
         cores, result = _PLUS, a + b
     user = phrase(rng, cores, held_out=held_out).format(a=spoken(a), b=spoken(b))
     answer = f"{sentence(spoken(a))} {sign} {spoken(b)} is {spoken(result)}."
@@ -67,11 +67,11 @@ def numbers(rng: random.Random, held_out: bool) -> Exchange:
     """Counting, and the neighbours of a number."""
     way = rng.choice(("after", "before", "count", "from", "down"))
     if way == "after":
-        a = rng.randint(0, 40)
+        a = rng.randint(0, 20)
         user = phrase(rng, _AFTER, held_out=held_out).format(a=spoken(a))
         return Exchange("numbers", user, f"{sentence(spoken(a + 1))} comes after {spoken(a)}.")
     if way == "before":
-        a = rng.randint(1, 40)
+        a = rng.randint(1, 20)
         user = phrase(rng, _BEFORE, held_out=held_out).format(a=spoken(a))
         return Exchange("numbers", user, f"{sentence(spoken(a - 1))} comes before {spoken(a)}.")
     if way == "count":

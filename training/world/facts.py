@@ -95,13 +95,13 @@ def spelling(rng: random.Random, held_out: bool) -> Exchange:
 
 
 def repeating(rng: random.Random, held_out: bool) -> Exchange:
-    """One to five words said back."""
-    words = " ".join(rng.choices(REPEATABLE, k=rng.choice((1, 2, 3, 3, 4, 5))))
+    """One word said back."""
+    word = rng.choice(REPEATABLE)
     while True:
         wording = phrase(rng, _REPEAT, held_out=held_out)
         if wording.endswith("{a}"):
             # As they were heard, token for token: copying is what there is to learn here, not spelling.
-            return Exchange("repeating", wording.format(a=words), f" {words}.")
+            return Exchange("repeating", wording.format(a=word), f" {word}.")
 
 
 def jokes(rng: random.Random, held_out: bool) -> Exchange:

@@ -10,19 +10,18 @@ from training.world.numbers import spoken
 from training.world.phrasing import phrase
 from training.world.words import CITIES
 
-_WEATHER_NAMES = ("get_weather", "get_weather", "get_current_weather", "weather", "check_weather")
-_TIME_NAMES = ("get_time", "get_time", "get_current_time", "current_time")
-_PLACE_PARAMETERS = ("city", "location", "place")
+_WEATHER = ToolOffer("get_weather", "location")
+_TIME = ToolOffer("get_time")
 _OTHERS = (
     ToolOffer("send_email", "text"), ToolOffer("set_timer", "minutes"), ToolOffer("play_music", "title"),
     ToolOffer("search", "query"), ToolOffer("end_call"), ToolOffer("open_door", "room"),
 )  # fmt: skip
-_WEATHER = (
+_ASK_WEATHER = (
     "how is the weather in {a}", "what is the weather in {a}", "what is the weather like in {a}",
     "is it raining in {a}", "tell me the weather in {a}", "is it cold in {a}", "is it sunny in {a}",
     "will it rain in {a}",
 )  # fmt: skip
-_TIME = ("what time is it", "what is the time", "tell me the time", "can you tell me the time")
+_ASK_TIME = ("what time is it", "what is the time", "tell me the time", "can you tell me the time")
 CONDITIONS = ("sunny", "cloudy", "rainy", "windy", "foggy", "snowy", "clear", "stormy", "warm", "cold", "hot")
 
 
@@ -37,9 +36,9 @@ def offer(rng: random.Random) -> tuple[ToolOffer, ...]:
     """Some functions: the weather and the time more often than not, and now and then another."""
     tools = []
     if rng.random() < 0.75:
-        tools.append(ToolOffer(rng.choice(_WEATHER_NAMES), rng.choice(_PLACE_PARAMETERS)))
+        tools.append(_WEATHER)
     if rng.random() < 0.6:
-        tools.append(ToolOffer(rng.choice(_TIME_NAMES)))
+        tools.append(_TIME)
     if rng.random() < 0.4 or not tools:
         tools.append(rng.choice(_OTHERS))
     rng.shuffle(tools)
@@ -49,13 +48,13 @@ def offer(rng: random.Random) -> tuple[ToolOffer, ...]:
 def with_tools(rng: random.Random, held_out: bool, tools: tuple[ToolOffer, ...]) -> Exchange:
     """A question that one of `tools` answers, or a word of regret where none does."""
     if rng.random() < 0.35:
-        user = phrase(rng, _TIME, held_out=held_out)
+        user = phrase(rng, _ASK_TIME, held_out=held_out)
         for tool in tools:
             if "time" in tool.name and "timer" not in tool.name:
                 return _time(rng, user, tool)
         return Exchange("tools", user, "I have no clock here.")
     city = rng.choice(CITIES)
-    user = phrase(rng, _WEATHER, held_out=held_out).format(a=city.lower())
+    user = phrase(rng, _ASK_WEATHER, held_out=held_out).format(a=city.lower())
     for tool in tools:
         if "weather" in tool.name:
             return _weather(rng, user, tool, city)
