@@ -38,7 +38,7 @@ class PunctualProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         # uvicorn drops a body that is not wanted any more, for as long as it comes.
-        unwanted = self.conn.their_state is h11.SEND_BODY and self.cycle.response_complete
+        unwanted = self.conn.their_state is h11.SEND_BODY and self.conn.our_state is h11.DONE
         if self.conn.their_state is h11.IDLE or unwanted:
             self._wait_for_head()
         else:
