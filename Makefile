@@ -22,7 +22,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraint
 # What `make demo` serves: echo, a folder or a hub id. Empty takes the best there is on this machine.
 MODEL ?=
 
-.PHONY: help demo test test-sglang fuzz soak audit examples conformance lint format install clean
+.PHONY: help demo test test-sglang test-ray fuzz soak audit examples conformance lint format install clean
 
 help:
 	@echo 'make demo     install, start a server on the best model there is here, and speak with it'
@@ -30,6 +30,7 @@ help:
 	@echo 'make test-sglang  what needs SGLang, for real, on the CPU; installs it into $(SGLANG)'
 	@echo 'make examples install LiveKit Agents and Pipecat too, and run every example'
 	@echo 'make conformance  stock clients hold conversations; writes tests/conformance/MATRIX.md'
+	@echo 'make test-ray engines on several nodes of a Ray cluster, one of them lost in an answer'
 	@echo 'make fuzz     for hours: a million events, random requests, random files'
 	@echo 'make soak     an hour of 100 sessions (MODEL=…, echo by itself): does it leak?'
 	@echo 'make audit    known vulnerabilities of what is installed, where the database can be asked'
@@ -75,7 +76,12 @@ audit: $(STAMP)
 test-sglang: export PYTHONPATH := $(CURDIR):$(CURDIR)/tests/sglang/standins
 test-sglang: $(SGLANG_STAMP)
 	$(SGLANG)/bin/python -m engine.chroma.parity tests/data/golden --reasoner sglang
-	$(SGLANG)/bin/python -m pytest tests/sglang -o timeout=300
+	$(SGLANG)/bin/python -m pytest tests/sglang -o timeout=600
+
+# Not part of `make test`: Ray is large, and its nodes take their time.
+test-ray: $(STAMP)
+	@$(PIP) 'ray>=2.40'
+	$(BIN)/python -m pytest -rs tests/cluster/ray_cluster.py
 
 conformance: $(STAMP)
 	@cd $(NODE_CLIENTS) && npm ci --no-audit --no-fund --silent

@@ -68,7 +68,7 @@ def hold(load: Load, server: Served, processes: int) -> Outcome:
     watch = ServerLoad(metrics_url(load.url), None, server.pid)
     clients = Clients(load, processes)
     try:
-        Run(clients, watch, figures, warm_up=load.ramp + 1.0 + 0.5 * processes).watch()
+        Run(clients, watch, figures, warm_up=load.ramp + 1.0).watch()
     finally:
         clients.close()
         watch.close()

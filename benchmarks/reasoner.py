@@ -20,7 +20,7 @@ from engine.chroma.reasoner import Failure, ReasonerPrompt
 from engine.settings import Runner
 from engine.sglang.installed import VERSION, why_not
 
-HEAD = ("Reasoner", "answers", "first pair, ms", "last one's", "pairs a second", "of each")
+HEAD = ("answers", "Reasoner", "first pair, ms", "last one's", "pairs a second", "of each")
 _EACH_SECOND = 25
 """Embeddings of a second of sound."""
 _WORDS = 40
@@ -77,8 +77,8 @@ def rows(
     for seed, count in enumerate(answers, start=1):
         first, taken = measure(chroma, list(prompts(chroma, count, seconds, seed)), tokens)
         yield (
-            runner,
             f"{count}",
+            runner,
             number(percentile(first, 50), factor=1000),
             number(max(first), factor=1000),
             number(count * tokens / taken, 1),

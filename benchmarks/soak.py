@@ -1,7 +1,7 @@
 """Does a server leak? `python -m benchmarks.soak [--seconds 3600] [--sessions 100] [--model echo]`.
 
 Conversations at real-time pace by `chroma-realtime bench`, in rounds: everybody comes, talks, is interrupted
-now and then, and leaves. After each round, when nobody is there, memory and descriptors of the server and of its
+now and then, and leaves. After each round, when nobody is there, memory and descriptors of the server and its
 engine's process are read. The first rounds warm it up; after them the last third may be 5 % above the first.
 """
 

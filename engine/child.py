@@ -8,7 +8,8 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
 
 from engine.api import EngineError
 from engine.processes import spawn
@@ -17,6 +18,25 @@ from engine.wire import Ready, Refused, ToChild, pack, receive
 
 GRACE = 5.0
 """Seconds between asking a child to end and killing it."""
+
+
+class AnyChild(Protocol):
+    """What serves an open engine, wherever it runs; see `Child`."""
+
+    model: str
+    pid: int
+
+    def send(self, message: ToChild) -> None: ...
+
+    async def receive(self) -> object | None: ...
+
+    def kill(self) -> None: ...
+
+    async def end(self) -> str: ...
+
+
+Start = Callable[[EngineSettings], Awaitable[AnyChild]]
+"""Starts a child with these settings; raises EngineError where that cannot be."""
 
 
 class Child:

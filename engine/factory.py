@@ -28,6 +28,10 @@ def create(settings: EngineSettings) -> Engine:
         from engine.process import ProcessEngine
 
         return FleetEngine([ProcessEngine(each) for each in parted(settings)])
+    if settings.ray and not settings.in_process:
+        from engine.rays import create_fleet
+
+        return create_fleet(settings)
     if not settings.in_process:
         from engine.process import ProcessEngine
 

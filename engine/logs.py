@@ -48,9 +48,9 @@ class PlainLines(logging.Formatter):
         return super().formatMessage(record) + fields
 
 
-def configure(form: Form, process: Literal["gateway", "engine"]) -> None:
+def configure(form: Form, process: Literal["gateway", "engine", "sglang"]) -> None:
     """All logs of this process go to stderr in this form from now on."""
     handler = logging.StreamHandler(sys.stderr)
-    prefix = "engine " if process == "engine" else ""
+    prefix = "" if process == "gateway" else f"{process} "
     handler.setFormatter(JsonLines(process) if form == "json" else PlainLines(prefix))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

@@ -23,7 +23,7 @@ from engine.api import (
     Request,
     Voice,
 )
-from engine.child import Child
+from engine.child import AnyChild, Child, Start
 from engine.settings import EngineSettings
 from engine.stats import EngineStats
 from engine.wire import (
@@ -57,12 +57,16 @@ class ProcessEngine(Engine):
     """Forwards to an engine in a child process, and starts another child when that one dies.
 
     The requests carry the whole conversation, so a new child needs to be told nothing.
+
+    Args:
+        start: starts a child elsewhere, None: on this machine.
     """
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(self, settings: EngineSettings, start: Start | None = None) -> None:
         self.model = settings.model
         self._settings = settings
-        self._child: Child | None = None
+        self._start_elsewhere = start
+        self._child: AnyChild | None = None
         self._held: set[str] = set()
         """Ids of the sounds that this child has been sent and has not been told to forget."""
         self._arriving: dict[str, int] = {}
@@ -91,7 +95,7 @@ class ProcessEngine(Engine):
         await self._up.wait()
 
     async def open(self) -> None:
-        child = await Child.start(self._settings)
+        child = await self._start()
         self._adopt(child)
         self._keeper = asyncio.create_task(self._keep(child), name="engine-keeper")
 
@@ -177,7 +181,7 @@ class ProcessEngine(Engine):
     def _find(self, request_id: str) -> _Answer | None:
         return next((answer for answer in self._answers.values() if answer.id == request_id), None)
 
-    def _stripped(self, child: Child, request: Request) -> Request:
+    def _stripped(self, child: AnyChild, request: Request) -> Request:
         """The request without the sound that the child holds already."""
 
         def sent(sound: Sound) -> Sound:
@@ -204,7 +208,7 @@ class ProcessEngine(Engine):
 
     # --- the child's life
 
-    def _adopt(self, child: Child) -> None:
+    def _adopt(self, child: AnyChild) -> None:
         self._child = child
         self._starts += 1
         self._held, self._arriving = set(), {}
@@ -222,7 +226,7 @@ class ProcessEngine(Engine):
             if not reply.done():
                 reply.set_exception(error)
 
-    async def _keep(self, child: Child) -> None:
+    async def _keep(self, child: AnyChild) -> None:
         """Listen to the child; when it dies, start another, for ever."""
         while True:
             watchdog = asyncio.create_task(self._watch(child), name="engine-watchdog")
@@ -241,7 +245,7 @@ class ProcessEngine(Engine):
             self._adopt(child)
             log.info("the engine's process serves again")
 
-    async def _watch(self, child: Child) -> None:
+    async def _watch(self, child: AnyChild) -> None:
         """Kill a child that gives no sign of life, or says that it cannot answer any more."""
         seconds = self._settings.watchdog_s
         while True:
@@ -259,12 +263,15 @@ class ProcessEngine(Engine):
                     child.kill()
                     return
 
-    async def _restart(self) -> Child:
+    async def _start(self) -> AnyChild:
+        return await (self._start_elsewhere or Child.start)(self._settings)
+
+    async def _restart(self) -> AnyChild:
         delay = FIRST_DELAY
         while True:
             await asyncio.sleep(delay)
             try:
-                return await Child.start(self._settings)
+                return await self._start()
             except EngineError as error:
                 delay = min(2 * delay, LONGEST_DELAY)
                 log.error("the engine cannot be started, next try in %.1f s: %s", delay, error.message)
@@ -272,7 +279,7 @@ class ProcessEngine(Engine):
                     "engine_restarting", f"the engine's process ended and cannot be started: {error.message}"
                 )
 
-    async def _listen(self, child: Child) -> None:
+    async def _listen(self, child: AnyChild) -> None:
         """Hand out what the child says until it says no more.
 
         Never waits for a reader: one slow session must not hold up the others. What waits for it is

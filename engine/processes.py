@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -43,16 +44,26 @@ def spawn(
     )
 
 
-def end_with(connection: socket.socket) -> None:
-    """End this process as soon as the other end of `connection` is closed, whatever else it is doing."""
+def end_with(connection: socket.socket, *, group: bool = False) -> None:
+    """End this process as soon as the other end of `connection` is closed, whatever else it is doing;
+    `group`: with all that it started."""
 
     def watch() -> None:
         gone = select.poll()
         gone.register(connection.fileno(), 0)
         gone.poll()
+        if group:
+            end_group()
         os._exit(0)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def end_group() -> None:
+    """End this process and all that it started, where it was started `alone`."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
 
 
 def alive(group: int) -> list[int]:

@@ -50,6 +50,10 @@ class EngineSettings:
     """An engine on each of these GPUs, or on each `tp` of them; none is one engine on `device`."""
     sglang: tuple[tuple[str, str], ...] = ()
     """Options of SGLang's, by its own names, as text; a flag is `true` or `false`."""
+    ray: str | None = None
+    """A Ray cluster whose nodes run the engines: its address, `auto`, or `local`, which starts one here."""
+    ray_engines: int = 1
+    """Engines in that cluster, each on a GPU where there are GPUs."""
     watchdog_s: float = 60.0
     """Seconds in which the engine's process has to give a sign of life, else it is started again; 0: none."""
     logs: Literal["plain", "json"] = "plain"

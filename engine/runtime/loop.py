@@ -181,9 +181,8 @@ class FrameLoop:
 
     def _refuse(self) -> None:
         """Who has waited too long to speak would only make the others wait."""
-        overdue = self._clock() - self._patience
         for waiting in list(self._waiting):
-            if waiting.job.voice is not None and waiting.since < overdue:
+            if waiting.job.voice is not None and waiting.since < self._clock() - self._patience:
                 self._waiting.remove(waiting)
                 message = f"all {self.capacity} answers that can be spoken at once are taken; try again soon"
                 waiting.listener.finished("failed", EngineError("engine_full", message))
@@ -221,8 +220,7 @@ class FrameLoop:
         return 0.0 if thoughts else _POLL
 
     def _wants_word(self, answer: _Answer) -> bool:
-        ahead = answer.speech is not None and len(answer.speech.pairs) >= self._lead
-        return not answer.text_over and not ahead
+        return not answer.text_over and (answer.speech is None or len(answer.speech.pairs) < self._lead)
 
     def _take(self, answer: _Answer, thought: Thought) -> None:
         answer.tokens += 1
@@ -233,8 +231,7 @@ class FrameLoop:
         try:
             said = answer.listener.thought(thought)
         except EngineError as error:
-            self._end(answer, "failed", error)
-            return
+            return self._end(answer, "failed", error)
         answer.text_over = thought.pair.last or said.over
         if answer.speech is not None:
             answer.speech.pairs.extend(said.pairs)

@@ -24,7 +24,7 @@ from typing import Any
 
 from engine.api import EngineError
 from engine.logs import configure
-from engine.processes import end_with
+from engine.processes import end_group, end_with
 from engine.sglang.messages import (
     Answer,
     Block,
@@ -240,7 +240,7 @@ def end_with_children() -> None:
     def watch() -> None:
         wait(sentinels)
         log.error("a process of SGLang's has died")
-        os._exit(1)
+        end_group()
 
     threading.Thread(target=watch, name="sglang-watch", daemon=True).start()
 
@@ -274,13 +274,13 @@ def main() -> None:
     logging.getLogger("sglang").setLevel(logging.ERROR)
     connection = socket.socket(fileno=int(sys.argv[1]))
     connection.set_inheritable(False)
-    end_with(connection)
+    # Those of SGLang's that are only starting do not end with this one by themselves.
+    end_with(connection, group=True)
     try:
         asyncio.run(run(connection))
     except Exception:
         log.exception("the host of SGLang failed")
-    # SGLang's processes end with this one.
-    os._exit(0)
+    end_group()
 
 
 if __name__ == "__main__":

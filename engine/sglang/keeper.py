@@ -68,7 +68,6 @@ class Keeper:
         self._writer: asyncio.StreamWriter | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._up = threading.Event()
-        self._stopped = False
         self._why_down = "the language model is not running"
         opened: Future[Launched] = Future()
         self._loop = asyncio.new_event_loop()
@@ -100,8 +99,9 @@ class Keeper:
         self._loop.call_soon_threadsafe(self._send, make, lost)
 
     def close(self) -> None:
-        """End the host."""
-        self._stopped = True
+        """End the host; the second time there is none."""
+        if self._loop.is_closed():
+            return
         self._loop.call_soon_threadsafe(self._hang_up)
         self._thread.join()
 

@@ -147,7 +147,9 @@ class SglangReasoner:
         thoughts: list[Thought | Failure] = []
         for (request_id, answer), token, pair in zip(answers, tokens, moved(rows, self._device), strict=True):
             answer.told += 1
-            last = token == answer.prompt.im_end or answer.told == answer.most
+            # An answer that fills the context ends there, as if the model had said so.
+            full = len(answer.prompt.ids) + answer.told >= self.context
+            last = token == answer.prompt.im_end or full
             kept = answer.cached if answer.told == 1 else None
             thoughts.append(Thought(request_id, token, Pair(pair, last), kept))
         return thoughts

@@ -22,6 +22,9 @@ from engine.sglang.reasoner import SglangReasoner
 
 log = logging.getLogger(__name__)
 
+_END = 8
+"""Tokens at the end of a context that SGLang does not fill: an answer that does has to end where we say."""
+
 
 def open_reasoner(
     config: ChromaConfig,
@@ -79,7 +82,7 @@ def open_reasoner(
         audio_token=config.audio_token,
         block=block,
         device=device,
-        context=context,
+        context=context - _END,
         host=host,
     )
     log.info("SGLang serves the Reasoner; its cache holds %d tokens", reasoner.room)

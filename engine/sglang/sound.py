@@ -8,6 +8,7 @@ without a name, which is gone when the engine's process is.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -47,7 +48,8 @@ class SoundStore:
 
     def __init__(self, rows: int, hidden: int, dtype: torch.dtype, *, spare: int = 2048) -> None:
         self.rows, self.dtype, self._hidden, self._spare = rows, dtype, hidden, spare
-        self._file = os.memfd_create("chroma-realtime-sound")
+        self._memory = io.FileIO(os.memfd_create("chroma-realtime-sound"), "r+")
+        self._file = self._memory.fileno()
         self._slots: OrderedDict[Hashable, _Slot] = OrderedDict()
         """By what was asked for; the one that was used last at the end."""
         self._idle = 0
@@ -93,7 +95,9 @@ class SoundStore:
         for key in keys:
             entry = self._slots[key]
             entry.users -= 1
-            self._idle += entry.users == 0
+            if entry.users == 0:
+                self._idle += 1
+                self._slots.move_to_end(key)
         if self._idle > self._spare:
             idle = [key for key, entry in self._slots.items() if entry.users == 0]
             for key in idle[: self._idle - self._spare]:
@@ -101,7 +105,7 @@ class SoundStore:
             self._idle = self._spare
 
     def close(self) -> None:
-        os.close(self._file)
+        self._memory.close()
 
     def _take(self) -> int:
         if self._free:

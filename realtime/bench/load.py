@@ -24,6 +24,7 @@ _PATIENCE_S = 30.0
 """How long a server may take to open a session."""
 _GOLDEN = 0.618033988749895
 """Its multiples lie evenly spread, however many there are."""
+_BEGIN_S = 0.2
 TELLS_S = 1.0
 
 
@@ -67,14 +68,11 @@ class Clients:
         context = multiprocessing.get_context("spawn")
         self._pipes: list[Connection] = []
         self._processes = []
-        # On a clock that all processes share, late enough for all of them to have started.
-        begin = time.monotonic() + 1.0 + 0.5 * processes
-        self.until = begin + load.ramp + load.seconds
         for index in range(processes):
             ours, theirs = context.Pipe()
             process = context.Process(
                 target=_run,
-                args=(load, begin, index, processes, theirs),
+                args=(load, index, processes, theirs),
                 name=f"clients-{index}",
                 daemon=True,
             )
@@ -82,6 +80,13 @@ class Clients:
             theirs.close()
             self._pipes.append(ours)
             self._processes.append(process)
+        # Nobody begins before all are there, on a clock that all processes share.
+        for pipe in self._pipes:
+            pipe.recv()
+        begin = time.monotonic() + _BEGIN_S
+        self.until = begin + load.ramp + load.seconds
+        for pipe in self._pipes:
+            pipe.send(begin)
 
     def hear(self, seconds: float) -> list[Told] | None:
         """What was told within so many seconds, at most one of each process; None once all have ended."""
@@ -111,9 +116,11 @@ class Clients:
                 process.kill()
 
 
-def _run(load: Load, begin: float, index: int, processes: int, pipe: Connection) -> None:
+def _run(load: Load, index: int, processes: int, pipe: Connection) -> None:
     # Ctrl-C reaches the whole group; when to end is the first process's to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    pipe.send(None)
+    begin = pipe.recv()
     asyncio.run(_Process(load, begin, pipe).run(range(index, load.sessions + load.idle, processes)))
 
 

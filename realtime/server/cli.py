@@ -19,6 +19,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="chroma-realtime",
         description="An OpenAI-compatible realtime server for FlashLabs Chroma: speech in, speech out.",
+        epilog="first steps: 'chroma-realtime doctor' says what is missing, 'chroma-realtime serve' serves,"
+        " and 'chroma-realtime talk question.wav --out answer.wav' speaks with it. 'COMMAND --help' tells"
+        " more.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (serve, talk, bench, replay, voice, key, doctor):

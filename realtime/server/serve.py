@@ -30,15 +30,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--voice", help="default voice; see 'chroma-realtime voice list'")
     parser.add_argument("--voices-dir", type=Path, help="folder of your voices")
-    parser.add_argument("--host", default=server.host)
-    parser.add_argument("--port", type=int, default=server.port)
+    parser.add_argument("--host", default=server.host, help=f"address to listen on ({server.host})")
+    parser.add_argument("--port", type=int, default=server.port, help=f"port ({server.port}); 0 takes any")
     parser.add_argument("--keys", type=Path, help="file of the keys that let clients in, one a line")
     parser.add_argument(
         "--secret-file", type=Path, help="what client secrets are signed with; share it among replicas"
     )
     parser.add_argument("--open", action="store_true", help="let everybody in who reaches --host")
     parser.add_argument("--ssl-certfile", type=Path, help="serve wss:// with this certificate")
-    parser.add_argument("--ssl-keyfile", type=Path)
+    parser.add_argument(
+        "--ssl-keyfile", type=Path, help="the certificate's key, where it is not in the same file"
+    )
     parser.add_argument("--device", default=engine.device, help="auto, cuda, cuda:1, cpu")
     parser.add_argument("--dtype", default=engine.dtype, help="auto, bfloat16, float16, float32")
     parser.add_argument(
@@ -76,7 +78,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="start sooner and answer slower: the GPU waits for the host",
     )
     parser.add_argument("--temperature", type=float, default=engine.temperature, help="0 is greedy")
-    parser.add_argument("--top-k", type=int, default=engine.top_k)
+    parser.add_argument(
+        "--top-k", type=int, default=engine.top_k, help=f"likeliest codes to sample from ({engine.top_k})"
+    )
     parser.add_argument("--max-seconds", type=float, default=engine.max_seconds, help="longest answer")
     parser.add_argument(
         "--early-answers",
@@ -85,6 +89,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="begin an answer while it is not sure yet that a turn is over: never, where there is room"
         " (default), always",
     )
+    parser.add_argument(
+        "--ray", metavar="ADDRESS", help="run the engines in this Ray cluster: its address, auto, or local"
+    )
+    parser.add_argument("--ray-engines", type=int, default=engine.ray_engines, help="how many (1)")
     parser.add_argument(
         "--watchdog-s",
         type=float,
@@ -183,6 +191,8 @@ def run(options: argparse.Namespace) -> int:
                 gpus=options.gpus,
                 sglang=tuple(options.sglang),
                 watchdog_s=options.watchdog_s,
+                ray=options.ray,
+                ray_engines=options.ray_engines,
                 logs=options.log,
                 in_process=options.in_process,
             )
@@ -232,6 +242,7 @@ def _check(options: argparse.Namespace) -> None:
         (not 0 <= options.temperature < math.inf, "--temperature must be 0 or more"),
         (options.top_k < 1, "--top-k must be at least 1"),
         (not 0 < options.max_seconds < math.inf, "--max-seconds must be more than 0"),
+        (options.ray_engines < 1, "--ray-engines must be at least 1"),
         (not 0 <= options.watchdog_s < math.inf, "--watchdog-s must be 0 or more"),
         (not 0 <= options.port <= 65535, "--port must be between 0 and 65535"),
         (bool(options.ssl_keyfile) and not options.ssl_certfile, "--ssl-keyfile needs --ssl-certfile"),

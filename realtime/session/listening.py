@@ -92,6 +92,11 @@ class Listening:
         return self._buffer.end
 
     @property
+    def epoch(self) -> int:
+        """That the detector counts its windows in now; what it says of another is out of date."""
+        return self._epoch
+
+    @property
     def open_item_id(self) -> str | None:
         """The id that the client was told for the turn being spoken: no other item may take it."""
         return self._item_id

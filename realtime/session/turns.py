@@ -63,6 +63,8 @@ class Turns:
     def heard(self, epoch: int, probabilities: Sequence[float]) -> list[Effect]:
         """Probabilities of speech, one for each window of 32 ms (768 samples) since the epoch began."""
         effects: list[Effect] = []
+        if epoch != self._listening.epoch:
+            return effects
         answering = self._responses.answering(self._clock())
         for happening in self._listening.hear(epoch, probabilities, answering=answering):
             effects += [happening] if isinstance(happening, Judge) else self._turn(happening)

@@ -8,7 +8,8 @@ import pytest
 import soundfile
 import torch
 
-from benchmarks import ahead, frames, realtime, streams, tick, weights
+from benchmarks import ahead, frames, realtime, reasoner, streams, tick, weights
+from engine.sglang.installed import Missing
 
 QUESTION = Path(__file__).parents[1] / "data" / "speech" / "question.wav"
 
@@ -111,3 +112,14 @@ def test_tick(one_case, tmp_path):
     assert tick.main([str(one_case), "--slots", "4", "--turns", "8", "--results", str(path)]) == 0
     for part in ("turn", "words", "frames begun", "frames handed out", "calls"):
         assert part in path.read_text()
+
+
+def test_reasoner(one_case, results, monkeypatch, capsys):
+    options = ["--reasoners", "transformers", "--answers", "1,2", "--tokens", "3", "--seconds", "0.5"]
+    found = rows(reasoner.main, results, str(one_case), *options)
+    assert [row[:2] for row in found] == [["1", "transformers"], ["2", "transformers"]]
+    assert all(float(cell) > 0 for row in found for cell in row[2:])
+    # Where SGLang is not, that is said before anything is loaded.
+    monkeypatch.setattr(reasoner, "why_not", lambda: Missing("SGLang is not installed", "pip install it"))
+    assert reasoner.main([str(one_case), "--no-append"]) == 1
+    assert "pip install it" in capsys.readouterr().err

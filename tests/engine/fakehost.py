@@ -5,9 +5,11 @@ import asyncio
 import os
 import socket
 import struct
+import subprocess
 import sys
 from pathlib import Path
 
+from engine.processes import end_with
 from engine.sglang.messages import Answer, Launched, NotLaunched, Over, Read, Said, Stop, Weigh, Weighed
 from engine.wire import pack, receive
 
@@ -27,6 +29,11 @@ def count_start(file: Path) -> int:
     return starts
 
 
+def start_child(file: Path) -> None:
+    """A process that would outlive it."""
+    file.write_text(str(subprocess.Popen(["sleep", "3600"]).pid))
+
+
 async def run(connection: socket.socket) -> None:
     reader, writer = await asyncio.open_unix_connection(sock=connection)
     launch = await receive(reader)
@@ -36,6 +43,7 @@ async def run(connection: socket.socket) -> None:
         writer.write(pack(NotLaunched("invalid_setting", "no such option")))
         await writer.drain()
         return
+    start_child(launch.folder / "child")
     writer.write(pack(Launched(room=1000)))
 
     def send(*messages) -> None:
@@ -68,6 +76,8 @@ async def run(connection: socket.socket) -> None:
 
 if __name__ == "__main__":
     inherited = socket.socket(fileno=int(sys.argv[1]))
+    inherited.set_inheritable(False)
+    end_with(inherited, group=True)
     try:
         asyncio.run(run(inherited))
     except EOFError:

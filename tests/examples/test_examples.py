@@ -120,3 +120,10 @@ def test_a_server_that_is_not_there_is_told(tmp_path, script):
         )
     assert done.returncode != 0
     assert "Connect" in done.stderr
+
+
+def test_demo(tmp_path):
+    script = EXAMPLES / "demo.py"
+    said = run(sys.executable, script, "--model", "echo", server="", cwd=tmp_path, PYTHONPATH=str(ROOT))
+    assert "response.done: completed" in said
+    assert "done: the answer is in answer.wav" in said

@@ -170,7 +170,7 @@ def test_the_microphone_loses_nothing_at_any_rate(lab, rate):
         source.start();
         await context.startRendering();
         await enough;
-        const heard = pieces.flatMap(piece => [...piece]);
+        const heard = pieces.slice(0, 49).flatMap(piece => [...piece]); // The tone ends in the 50th.
         const wrong = heard.map((one, i) => Math.abs(one - Math.sin(2 * Math.PI * 440 * i / 24000) / 2));
         const sizes = [...new Set(pieces.map(piece => piece.length))];
         return {{ sizes, worst: Math.max(...wrong.slice(100)) }};

@@ -180,3 +180,15 @@ def test_it_may_be_left_to_the_engine():
     shown = driver.hear(*[0.1] * 5)
     assert shown[-1]["response"]["id"] == driver.requests()[0].id
     assert len(driver.requests()) == 1
+
+
+def test_windows_of_an_old_epoch_begin_none():
+    """An answer ends in a silence: the next is begun by what is heard now, not by what comes late."""
+    driver = speaking(interrupt_response=False)
+    response = driver.respond()
+    assert driver.hear(*[0.1] * 5) == []
+    driver.engine(response, *ANSWER)
+    begun = len(driver.requests())
+    assert driver.session.heard(-1, [0.1]) == []
+    driver.hear(0.1)
+    assert len(driver.requests()) == begun + 1

@@ -55,7 +55,8 @@ def test_the_first_token_tells_what_was_read_before(chroma):
     long = prompt(150, 31)
     (cold,) = whole(chroma.reasoner, {"a": long}).said.values()
     (warm,) = whole(chroma.reasoner, {"a": long}).said.values()
-    assert (cold[0].kept, warm[0].kept) == (0, 149)
+    assert cold[0].kept < 3, "another prompt may have begun with the same word"
+    assert warm[0].kept == 149
     assert [thought.kept for thought in (*cold[1:], *warm[1:])] == [None] * 46
 
 
@@ -117,7 +118,7 @@ def test_a_reader_that_stalls_misses_nothing_and_gets_nothing_twice(chroma, loca
 def test_a_cache_that_is_too_small_costs_time_alone(chroma, local):
     """All at once need more tokens than the cache holds: some are taken out of it and read again."""
     before = chroma.reasoner.retractions
-    prompts = {f"{n}": prompt(60, 80 + n, most=600) for n in range(4)}
+    prompts = {f"{n}": prompt(60, 80 + n, most=700) for n in range(3)}
     assert sum(len(each.ids) + each.most for each in prompts.values()) > chroma.reasoner.room
     same(whole(chroma.reasoner, prompts), whole(local.reasoner, prompts))
     assert chroma.reasoner.retractions > before
@@ -128,9 +129,9 @@ def test_stopped_answers_free_the_cache_and_what_they_held(chroma):
     stopped, and then an answer that needs most of it is made."""
     for turn in range(4):
         reader = Reader(chroma.reasoner)
-        reader.start("said", with_sound(chroma, 10.0, 200 + turn, most=1500))
-        reader.start("read", with_sound(chroma, 60.0, 300 + turn, most=200))
+        reader.start("said", with_sound(chroma, 10.0, 200 + turn, most=300))
         reader.read(lambda: len(reader.said["said"]) > 3)  # noqa: B023
+        reader.start("read", with_sound(chroma, 60.0, 300 + turn, most=100))
         reader.stop("read")
         reader.stop("said")
     big = prompt(1850, 91, most=100)
@@ -158,9 +159,9 @@ def test_stopping_one_answer_leaves_the_others(chroma, local):
 
 
 def test_a_prompt_that_is_too_long_is_refused_before_it_is_sent(chroma):
-    with pytest.raises(EngineError, match="2048") as refused:
-        chroma.reasoner.start("long", prompt(2048, 1))
+    with pytest.raises(EngineError, match="2040") as refused:
+        chroma.reasoner.start("long", prompt(2040, 1))
     assert refused.value.code == "context_length_exceeded"
-    longest = prompt(2040, 2, most=None)
+    longest = prompt(2030, 2, most=None)
     (said,) = whole(chroma.reasoner, {"longest": longest}).said.values()
-    assert len(said) == 8, "the answer ends where the context is full"
+    assert len(said) == 10, "the answer ends where the context is full"

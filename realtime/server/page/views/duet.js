@@ -48,7 +48,9 @@ export function duet(talk) {
     if (Math.abs(heardTo[who] - now) > DRIFT) heardTo[who] = now;
     const at = Math.floor(heardTo[who] / STEP) * STEP;
     const list = bars[who];
-    if (list.at(-1)?.at === at) list.at(-1).peak = Math.max(list.at(-1).peak, peak);
+    const last = list.at(-1);
+    // News that comes late all at once goes back in time: no bar lies on another of its own ink.
+    if (last && last.at >= at) last.peak = Math.max(last.peak, peak);
     else list.push({ at, peak });
     wake();
     while (list[0].at < at - (SECONDS + 1) * 1000) list.shift();
