@@ -12,7 +12,7 @@ from engine.api import Audio, Engine, EngineError, Event, Request, Voice
 from engine.placement import Placement
 from engine.process import ProcessEngine
 from engine.settings import EngineSettings
-from engine.stats import EngineStats, total
+from engine.stats import EngineStats, Lives, total
 
 
 def parted(settings: EngineSettings) -> list[EngineSettings]:
@@ -42,6 +42,7 @@ class FleetEngine(Engine):
     def __init__(self, engines: Sequence[ProcessEngine]) -> None:
         self._engines = engines
         self._placement = Placement(len(engines))
+        self._lives = [Lives() for _ in engines]
         # An answer that nobody reads any more leaves by itself.
         self._running: list[weakref.WeakSet[_Answer]] = [weakref.WeakSet() for _ in engines]
         self._listening: dict[str, int] = {}
@@ -98,12 +99,18 @@ class FleetEngine(Engine):
         return await self._engines[self._place(None)].voices()
 
     async def stats(self) -> EngineStats:
-        """Of all that serve together. Raises EngineError where none does."""
+        """Of all that serve together, and what the others counted until they ended. Raises EngineError where
+        none serves."""
         told = await asyncio.gather(*(engine.stats() for engine in self._engines), return_exceptions=True)
-        serving = [each for each in told if isinstance(each, EngineStats)]
-        if not serving:
-            raise next(each for each in told if isinstance(each, BaseException))
-        return total(serving)
+        errors = [each for each in told if isinstance(each, BaseException)]
+        if len(errors) == len(told):
+            raise errors[0]
+        return total(
+            [
+                lives.add(each) if isinstance(each, EngineStats) else lives.ended()
+                for lives, each in zip(self._lives, told, strict=True)
+            ]
+        )
 
     def _place(self, conversation: str | None) -> int:
         up = [engine.up for engine in self._engines]

@@ -49,6 +49,9 @@ FIRST_DELAY = 0.25
 
 LONGEST_DELAY = 30.0
 
+_UNWATCHED = 60.0
+"""Where no watchdog is wanted, a child is asked as often as with one of so many seconds."""
+
 
 class ProcessEngine(Engine):
     """Forwards to an engine in a child process, and starts another child when that one dies.
@@ -245,10 +248,10 @@ class ProcessEngine(Engine):
     async def _watch(self, child: AnyChild) -> None:
         """Kill a child that gives no sign of life, or says that it cannot answer any more."""
         seconds = self._settings.watchdog_s
-        while seconds:
-            await asyncio.sleep(seconds / 4)
+        while True:
+            await asyncio.sleep((seconds or _UNWATCHED) / 4)
             try:
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(seconds or None):
                     await self.stats()
             except TimeoutError:
                 log.error("the engine's process has given no sign of life for %g s: it is killed", seconds)
@@ -290,6 +293,9 @@ class ProcessEngine(Engine):
                         answer.events.put_nowait(event)
                         if isinstance(event, Finished):
                             del self._answers[key]
+                            if event.code == ENGINE_BROKEN:
+                                log.error("the engine's process cannot go on: %s", event.message)
+                                child.kill()
                     elif not isinstance(event, Finished):
                         child.send(Cancel(key))
                 case Voices(call, result) | TurnOver(call, result) | Stats(call, result):

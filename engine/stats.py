@@ -20,7 +20,7 @@ class EngineStats:
         kv_tokens: tokens whose keys and values the Reasoner holds, for answers under way and for turns to
             come (gauge); of at most `kv_room`.
         frames: of sound that were made (counter).
-        prompt_tokens: of all prompts that were begun; `cached_tokens` of them had been read before
+        prompt_tokens: of all prompts that were read; `cached_tokens` of them had been read before
             (counters).
         steps: by part of the model, how many steps of it were replayed from a CUDA graph and how many were
             launched kernel by kernel although graphs are on (counters).
@@ -54,3 +54,33 @@ def total(parts: Sequence[EngineStats]) -> EngineStats:
             steps[name] = (before[0] + replayed, before[1] + launched)
     names = [each.name for each in fields(EngineStats) if each.name != "steps"]
     return EngineStats(**{name: sum(getattr(part, name) for part in parts) for name in names}, steps=steps)
+
+
+class Lives:
+    """What one engine counts over all lives of its process, so that its counters never go down."""
+
+    def __init__(self) -> None:
+        self._ended = EngineStats()
+        self._last = EngineStats()
+
+    def add(self, stats: EngineStats) -> EngineStats:
+        """The numbers that the engine has just told, and what it counted in its lives before."""
+        if stats.starts > self._last.starts:
+            self._ended = total([self._ended, _counted(self._last)])
+        self._last = stats
+        return total([self._ended, stats])
+
+    def ended(self) -> EngineStats:
+        """While it is down: what it counted, as far as it told."""
+        return total([self._ended, _counted(self._last), EngineStats(starts=self._last.starts)])
+
+
+def _counted(stats: EngineStats) -> EngineStats:
+    """What begins at 0 with each process."""
+    return EngineStats(
+        frames=stats.frames,
+        prompt_tokens=stats.prompt_tokens,
+        cached_tokens=stats.cached_tokens,
+        steps=stats.steps,
+        cpu_seconds=stats.cpu_seconds,
+    )

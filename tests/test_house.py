@@ -1,6 +1,8 @@
 """The house rules that a machine can hold: who may import whom, and how long a file may grow."""
 
 import ast
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -110,3 +112,11 @@ def test_the_readme_shows_both_commands():
     lines = [line.strip() for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()]
     assert "make demo" in lines
     assert "make test" in lines
+
+
+def test_no_link_is_part_of_the_tree():
+    """A link leads somewhere on one machine alone."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("no git here")
+    listed = subprocess.run(["git", "ls-files", "-s"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert [line for line in listed.stdout.splitlines() if line.startswith("120000")] == []

@@ -56,7 +56,7 @@ class _Answer:
 
 @dataclass(slots=True)
 class Counts:
-    """Since the loop began: frames of sound, tokens of all prompts, and those of them read before."""
+    """Since the loop began: frames of sound, tokens of prompts, counted once read, and those read before."""
 
     frames: int = 0
     prompt_tokens: int = 0
@@ -193,7 +193,6 @@ class FrameLoop:
         self._answers[job.id] = answer
         try:
             self._reasoner.start(job.id, job.prompt)
-            self.counts.prompt_tokens += len(job.prompt.ids)
             if job.voice is not None:
                 answer.speech = self._speaker.begin(slot, job.voice, job.sampling)
         except EngineError as error:
@@ -226,6 +225,7 @@ class FrameLoop:
     def _take(self, answer: _Answer, thought: Thought) -> None:
         answer.tokens += 1
         if thought.kept is not None:
+            self.counts.prompt_tokens += len(answer.job.prompt.ids)
             self.counts.cached_tokens += thought.kept
             answer.listener.begun(thought.kept)
         try:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from engine import Engine, Finished, Request
+from realtime.audio.vad import VadStream
 from realtime.server.limits import Bucket
 from realtime.server.observe.watch import FirstSound, Watch
 from realtime.server.services import Services
@@ -63,16 +64,18 @@ class Connection:
         self._tasks: set[asyncio.Task[None]] = set()
         self._transcribed: set[str] = set()
         """Requests that the transcriber answers."""
-        loop = asyncio.get_running_loop()
-        self._ear = services.vad.stream(
-            lambda epoch, probabilities: _call(loop, lambda: self._heard(epoch, probabilities)),
-            lambda message: _call(loop, lambda: self._deaf(message)),
-        )
+        self._ear: VadStream
         self._hears = True
         self._watch = Watch(session, services.observers)
 
     async def run(self) -> None:
         """Serve until either side closes."""
+        loop = asyncio.get_running_loop()
+        # Not before: who listens is held by the detector, and a call may end before it is run.
+        self._ear = self._services.vad.stream(
+            lambda epoch, probabilities: _call(loop, lambda: self._heard(epoch, probabilities)),
+            lambda message: _call(loop, lambda: self._deaf(message)),
+        )
         with self._services.draining.guest(self):
             await self._run()
 

@@ -66,16 +66,27 @@ class Gate:
         self._handshakes = Handshakes(gateway.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket") or not scope["path"].startswith(_GATED):
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(scope)
+        gated = scope["path"].startswith(_GATED)
+        refusal = self._misnamed(scope) or (self._refusal(scope) if gated else None)
         if refusal is not None:
             await _refuse(refusal, scope, receive, send)
-        elif scope["type"] == "websocket":
+        elif scope["type"] == "websocket" or not gated:
             await self._app(scope, receive, send)
         else:
             await self._count(scope, receive, send)
+
+    def _misnamed(self, scope: Scope) -> ProtocolError | None:
+        host = HTTPConnection(scope).headers.get("host")
+        if self._origins.allow_host(host):
+            return None
+        message = (
+            f"Without keys this server is not to be asked for as {host}: ask for localhost, give it --keys,"
+            " or let everybody in with --open."
+        )
+        return ProtocolError("host_not_allowed", message)
 
     def _refusal(self, scope: Scope) -> ProtocolError | None:
         headers = HTTPConnection(scope).headers

@@ -5,6 +5,7 @@ One table: the options of `serve` are made from it, and docs/limits.md shows it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
@@ -85,7 +86,7 @@ def wrong(limits: Limits) -> str | None:
     """Why these limits cannot be; None where they can."""
     for one in fields(Limits):
         value = getattr(limits, one.name)
-        if value < 0 or (value == 0 and one.name not in MAY_BE_0):
+        if not math.isfinite(value) or value < 0 or (value == 0 and one.name not in MAY_BE_0):
             least = "0 or more" if one.name in MAY_BE_0 else "more than 0"
-            return f"{option(one.name)} must be {least}"
+            return f"{option(one.name)} must be a number, {least}"
     return None

@@ -14,7 +14,8 @@ class PunctualProtocol(H11Protocol):
 
     Args:
         max_connections: at once, WebSockets included.
-        max_head_s: seconds that a request's head may take, from the connection's start or its first byte.
+        max_head_s: seconds that a request's head may take, from the connection's start or its first byte;
+            and the rest of a body that was answered before it was read, from the first byte after the answer.
     """
 
     def __init__(self, *, max_connections: int, max_head_s: float, **uvicorns: Any) -> None:
@@ -36,7 +37,9 @@ class PunctualProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self.conn.their_state is h11.IDLE:
+        # uvicorn drops a body that is not wanted any more, for as long as it comes.
+        unwanted = self.conn.their_state is h11.SEND_BODY and self.conn.our_state is h11.DONE
+        if self.conn.their_state is h11.IDLE or unwanted:
             self._wait_for_head()
         else:
             self._head_is_here()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -201,7 +202,11 @@ def run(options: argparse.Namespace) -> int:
         if options.transcriber:
             transcriber = create(
                 EngineSettings(
-                    model=options.transcriber, device=options.device, dtype=options.dtype, logs=options.log
+                    model=options.transcriber,
+                    device=options.device,
+                    dtype=options.dtype,
+                    watchdog_s=options.watchdog_s,
+                    logs=options.log,
                 )
             )
         serving = Serving(engine, server_settings, transcriber)
@@ -242,11 +247,11 @@ def _check(options: argparse.Namespace) -> None:
         (bool(options.gpus) and options.in_process, "--gpus cannot be in the gateway's own process"),
         (options.slots < 1, "--slots must be at least 1"),
         (options.context is not None and options.context < 256, "--context must be at least 256"),
-        (options.temperature < 0, "--temperature must be 0 or more"),
+        (not 0 <= options.temperature < math.inf, "--temperature must be 0 or more"),
         (options.top_k < 1, "--top-k must be at least 1"),
-        (options.max_seconds <= 0, "--max-seconds must be more than 0"),
+        (not 0 < options.max_seconds < math.inf, "--max-seconds must be more than 0"),
         (options.ray_engines < 1, "--ray-engines must be at least 1"),
-        (options.watchdog_s < 0, "--watchdog-s must be 0 or more"),
+        (not 0 <= options.watchdog_s < math.inf, "--watchdog-s must be 0 or more"),
         (not 0 <= options.port <= 65535, "--port must be between 0 and 65535"),
         (bool(options.ssl_keyfile) and not options.ssl_certfile, "--ssl-keyfile needs --ssl-certfile"),
     ]

@@ -11,6 +11,8 @@ from engine import EngineError
 
 _OPTION = "--settings"
 _SGLANG = "--sglang"
+_GPUS = "--gpus"
+"""The one option that takes a list; any other is given once for each of its values."""
 
 
 def expand(arguments: Sequence[str]) -> list[str]:
@@ -64,6 +66,8 @@ def _said(path: Path) -> Iterator[str]:
         elif isinstance(value, bool):
             if value:
                 yield option
+        elif isinstance(value, list) and option != _GPUS:
+            yield from (f"{option}={_text(path, name, each, ',')}" for each in value)
         else:
             yield f"{option}={_text(path, name, value, ',')}"
 

@@ -200,9 +200,9 @@ class Session:
 
     @property
     def busy(self) -> bool:
-        """An answer is made, or, where the server plays, still heard."""
+        """An answer or a transcription is made, or, where the server plays, an answer still heard."""
         heard = self._config.server_plays and self._responses.answering(self._clock())
-        return self._responses.running or heard
+        return self._responses.running or self._transcriptions.running or heard
 
     def stop(self) -> list[Effect]:
         """The server is being stopped: the session is over, and the client may begin another elsewhere."""

@@ -36,6 +36,11 @@ class Transcriptions:
         self._make = make
         self._running: dict[str, _Running] = {}
 
+    @property
+    def running(self) -> bool:
+        """At least one is made."""
+        return bool(self._running)
+
     def start(self, item_id: str, content: Content, asked: Transcription | None) -> list[Effect]:
         """Write down one sound of an item, where the session asks for it."""
         if asked is None:

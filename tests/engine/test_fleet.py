@@ -13,6 +13,7 @@ from engine import Audio, EngineError, EngineSettings, Request
 from engine.child import visible
 from engine.factory import ECHO_PACE, create
 from engine.fleet import FleetEngine, parted
+from engine.stats import EngineStats, Lives
 
 
 @asynccontextmanager
@@ -89,6 +90,17 @@ def test_an_engine_that_dies_takes_its_answers_and_no_conversation(settings):
             assert [engine.up for engine in fleet._engines] == [True, True]
 
     run(check())
+
+
+def test_what_is_counted_never_goes_down():
+    lives = Lives()
+    first = EngineStats(slots=2, speaking=1, frames=100, steps={"a": (5, 1)}, starts=1)
+    assert lives.add(first) == first
+    dead = lives.ended()
+    assert (dead.slots, dead.speaking, dead.frames, dead.starts) == (0, 0, 100, 1)
+    again = lives.add(EngineStats(slots=2, frames=3, steps={"a": (1, 0)}, starts=2))
+    assert (again.slots, again.frames, again.steps, again.starts) == (2, 103, {"a": (6, 1)}, 2)
+    assert lives.add(EngineStats(frames=7, starts=2)).frames == 107
 
 
 def test_sound_is_heard_where_its_conversation_is(settings):

@@ -10,11 +10,13 @@ import pytest
 import torch
 from asking import PATIENCE, first_word, run, said, whole
 
-from engine import EngineError
+from engine import EngineError, Finished
 from engine.api import ENGINE_BROKEN
+from engine.child import Child
 from engine.factory import ECHO_PACE
 from engine.process import ProcessEngine
 from engine.runtime.device_errors import told
+from engine.wire import Answered
 
 
 @asynccontextmanager
@@ -72,7 +74,9 @@ def test_an_engine_that_lives_is_left_alone(settings):
     run(check())
 
 
-def test_an_engine_that_says_that_it_is_broken_is_started_again(settings, monkeypatch):
+@pytest.mark.parametrize("watchdog_s", [PATIENCE / 10, 0])
+def test_an_engine_that_says_that_it_is_broken_is_started_again(settings, monkeypatch, watchdog_s):
+    monkeypatch.setattr("engine.process._UNWATCHED", PATIENCE / 10)
     stats = ProcessEngine.stats
     broken = [EngineError(ENGINE_BROKEN, "the device is lost")]
 
@@ -82,11 +86,31 @@ def test_an_engine_that_says_that_it_is_broken_is_started_again(settings, monkey
         return await stats(self)
 
     async def check():
-        async with opened(replace(settings, watchdog_s=PATIENCE / 10)) as engine:
+        async with opened(replace(settings, watchdog_s=watchdog_s)) as engine:
             old = engine.pid
             monkeypatch.setattr(ProcessEngine, "stats", says)
             await started_again(engine, old)
             assert (await whole(engine.respond(said("here again"))))[0] == "here again"
+
+    run(check())
+
+
+def test_an_answer_that_says_so_is_enough(settings, monkeypatch):
+    receive = Child.receive
+
+    async def says(self):
+        match await receive(self):
+            case Answered(key, Finished()):
+                return Answered(key, Finished("failed", code=ENGINE_BROKEN, message="the device is lost"))
+            case message:
+                return message
+
+    async def check():
+        async with opened(replace(settings, watchdog_s=0)) as engine:
+            old = engine.pid
+            monkeypatch.setattr(Child, "receive", says)
+            assert (await whole(engine.respond(said("one two three"))))[2].code == ENGINE_BROKEN
+            await started_again(engine, old)
 
     run(check())
 

@@ -184,3 +184,17 @@ def test_telephone_sound(page):
     shows(page, "ready")
     made = [one["event"] for one in events(page) if one["event"]["type"] == "response.output_audio.delta"]
     assert abs(sum(float(one["delta"].split()[0].lstrip("(")) for one in made) - 2.7) < 0.3
+
+
+def test_a_recording_that_is_stopped_while_the_browser_asks_leaves_no_microphone_on(page):
+    page.run(
+        "{ const devices = navigator.mediaDevices; const ask = devices.getUserMedia.bind(devices);"
+        " devices.getUserMedia = async (wishes) => { window.given = await ask(wishes);"
+        " await new Promise((go) => { window.allow = go; }); return window.given; }; }"
+    )
+    page.click("[data-panel=voices]")
+    page.click("#clone-record")
+    page.until("window.allow !== undefined")
+    page.click("#clone-record")
+    page.run("window.allow()")
+    page.until("window.given.getTracks().every((track) => track.readyState === 'ended')")

@@ -93,6 +93,21 @@ def test_a_body_that_does_not_come_does_not_keep_a_place():
     assert b"request_timeout" in came
 
 
+def test_a_body_that_was_answered_unread_does_not_keep_a_connection():
+    with app(echo_engine(), max_head_s=0.2) as url:
+        head = b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n{"
+        with tcp(url, head) as slow:
+            assert slow.recv(4096).startswith(b"HTTP/1.1 404")
+            # Each byte stops the timer of a connection that is kept alive.
+            slow.settimeout(0.01)
+            with contextlib.suppress(ConnectionError):
+                for _ in range(2000):
+                    slow.sendall(b" ")
+                    with contextlib.suppress(TimeoutError):
+                        slow.recv(4096)
+                raise AssertionError("the connection was kept")
+
+
 def test_a_request_too_many_is_told_to_come_again():
     body = {"messages": [{"role": "user", "content": "Hi"}], "stream": True, "modalities": ["text", "audio"]}
     with app(EndlessEngine(pause=0.005), max_requests=1) as url:

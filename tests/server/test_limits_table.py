@@ -56,5 +56,9 @@ def test_a_limit_that_cannot_be_is_told_in_one_line(one, capsys):
     assert main(["serve", option(one.name), "-1"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert option(one.name) in line
+    if isinstance(one.default, float):
+        for endless in ("inf", "nan"):
+            assert main(["serve", option(one.name), endless]) == 1
+            assert option(one.name) in capsys.readouterr().err
     if one.name not in MAY_BE_0:
         assert main(["serve", option(one.name), "0"]) == 1

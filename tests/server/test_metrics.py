@@ -14,6 +14,8 @@ from engine.echo import EchoEngine
 from realtime.server.access import Access
 from realtime.server.client_secrets import ClientSecrets
 from realtime.server.keys import Keyring
+from realtime.server.observe.metrics import Metrics
+from realtime.server.observe.requests import CountRequests
 
 
 def scrape(url: str, **headers: str) -> dict[str, float]:
@@ -127,3 +129,29 @@ def test_where_there_are_keys_metrics_want_one():
         assert httpx.get(f"{url.replace('ws', 'http', 1)}/metrics").status_code == 401
         found = scrape(url, authorization="Bearer sk-0123456789abcdef")
     assert found["chroma_realtime_errors_total{code=invalid_api_key}{where=http}"] == 1
+
+
+def test_an_answer_that_a_hang_up_cut_off_is_counted(paced):
+    cancelled = "chroma_realtime_responses_total{route=realtime}{status=cancelled}"
+
+    async def talk() -> None:
+        async with connect(paced) as caller:
+            await caller.say("a story that takes its time")
+            await caller.do.response.create()
+            await caller.until("response.output_audio.delta")
+
+    asyncio.run(talk())
+    while cancelled not in (found := scrape(paced)):
+        pass
+    assert found[cancelled] == 1
+    assert found["chroma_realtime_audio_seconds_total{direction=out}"] > 0
+
+
+def test_a_request_that_breaks_is_counted():
+    async def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    metrics = Metrics()
+    with pytest.raises(RuntimeError):
+        asyncio.run(CountRequests(broken, metrics)({"type": "http"}, broken, broken))
+    assert metrics.requests.labels("none", "500")._value.get() == 1

@@ -138,3 +138,28 @@ def test_a_full_disk_ends_the_recording_and_not_the_session(tmp_path, caplog):
     assert "sess_1.jsonl ends here" in caplog.text
     lines = (tmp_path / "sess_2.jsonl").read_text().splitlines()
     assert [sorted(json.loads(line))[1:] for line in lines[1:]] == [["binary", "from"], ["frame", "from"]]
+
+
+def test_an_event_is_kept_as_it_was_written_however_deep(tmp_path):
+    recorder = Recorder(tmp_path)
+    recording = recorder.begin("sess_1", "m")
+    deep = "[" * 500 + "]" * 500
+    recording.received(f'{{\n"type": "x",\r\n"deep": {deep}}}')
+    recording.end()
+    recorder.close()
+    _, line = (tmp_path / "sess_1.jsonl").read_text().splitlines()
+    assert json.loads(line)["event"] == {"type": "x", "deep": json.loads(deep)}
+
+
+def test_a_recording_ends_where_more_would_wait_for_the_disk_than_may(tmp_path, monkeypatch):
+    monkeypatch.setattr("realtime.server.observe.recording._MOST_WAITING", 1000)
+    recorder = Recorder(tmp_path)
+    recording = recorder.begin("sess_1", "m")
+    recording.sent(json.dumps("x" * 1000))
+    recording.sent('"short"')
+    recording.end()
+    other = recorder.begin("sess_2", "m")
+    other.end()
+    recorder.close()
+    assert len((tmp_path / "sess_1.jsonl").read_text().splitlines()) == 1
+    assert (tmp_path / "sess_2.jsonl").read_text()

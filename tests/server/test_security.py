@@ -46,6 +46,32 @@ def test_whose_pages_come_in(settings, keys, allowed):
     assert not origins.allow("http://[", HOST) or (keys and not settings) or "*" in origins._listed
 
 
+@pytest.mark.parametrize(
+    ("settings", "keys", "refused"),
+    [
+        ({}, False, {HOST, "evil.example", "["}),
+        # A proxy's name, where its pages were let in.
+        ({"origins": (OWN,)}, False, {"evil.example", "["}),
+        ({"origins": ("*",)}, False, set()),
+        ({"open": True}, False, set()),
+        ({}, True, set()),
+    ],
+)
+def test_by_which_names_it_may_be_asked_for(settings, keys, refused):
+    origins = Origins(ServerSettings(**settings), keys=keys)
+    local = [None, "localhost", "LOCALHOST:8000", "127.0.0.1:8000", "127.1.2.3", "[::1]:8000"]
+    asked = [*local, HOST, "evil.example", "["]
+    assert {one for one in asked if not origins.allow_host(one)} == refused
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/metrics", "/v1/models"])
+def test_a_foreign_name_that_leads_here_is_refused_on_every_path(echo, path):
+    url = f"{echo.replace('ws', 'http', 1)}{path}"
+    assert httpx.get(url).status_code == 200
+    refused = httpx.get(url, headers={"Host": "evil.example:8000"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "host_not_allowed")
+
+
 def test_a_page_of_a_foreign_site_is_refused_before_it_costs_anything(echo):
     with pytest.raises(InvalidStatus) as refused:
         connect(echo + "/v1/realtime", origin=FOREIGN)

@@ -12,6 +12,7 @@ slots = 32
 no-cuda-graphs = true
 open = false
 gpus = [0, 1]
+origin = ["https://a.example", "https://b.example"]
 max_seconds = 12.5
 
 [sglang]
@@ -45,6 +46,7 @@ def test_what_a_file_says_counts_unless_the_command_line_says_otherwise(monkeypa
     options = parsed(monkeypatch, "--slots", "4", *named, "--sglang.mem-fraction-static", "0.25")
     assert (options.model, options.slots, options.max_seconds) == ("some/folder", 4, 12.5)
     assert (options.no_cuda_graphs, options.open, options.gpus) == (True, False, (0, 1))
+    assert options.origin == ["https://a.example", "https://b.example"]
     assert options.sglang == [
         ("mem-fraction-static", "0.5"),
         ("disable_radix_cache", "true"),

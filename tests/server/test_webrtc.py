@@ -18,6 +18,7 @@ from serving import app
 
 from engine import EngineSettings
 from engine.echo import EchoEngine
+from realtime.audio.vad import VadWorker
 
 
 class Microphone(MediaStreamTrack):
@@ -165,6 +166,32 @@ def test_an_offer_that_cannot_be_answered(echo, content, code, status):
     assert form.json()["error"]["param"] == "session"
     assert httpx.post(f"{url}/x/accept").json()["error"]["code"] == "unsupported_value"
     assert httpx.get(f"{echo.replace('ws', 'http', 1)}/ready").json()["sessions"] == 0
+
+
+def test_a_refused_offer_leaves_nobody_listening(monkeypatch):
+    workers = set()
+    model = VadWorker.__init__
+    monkeypatch.setattr(VadWorker, "__init__", lambda self: workers.add(self) or model(self))
+    with app(EchoEngine(EngineSettings(model="echo"))) as url:
+        refused = httpx.post(f"{url.replace('ws', 'http', 1)}/v1/realtime/calls", content="no sdp")
+        assert refused.status_code == 400
+        (worker,) = workers
+        assert not worker._streams
+
+
+def test_messages_that_are_empty_are_too_many_all_the_same():
+    async def main():
+        async with dial(url) as phone:
+            await phone.until("session.created")
+            closed = asyncio.Event()
+            phone.channel.on("close", closed.set)
+            for _ in range(100):
+                phone.channel.send("")
+            await asyncio.wait_for(closed.wait(), 20)
+
+    # So slow that they wait.
+    with app(EchoEngine(EngineSettings(model="echo")), max_frame_bytes=1000, max_events_per_s=1) as url:
+        asyncio.run(main())
 
 
 def test_without_aiortc_it_says_what_to_install(monkeypatch):

@@ -46,6 +46,14 @@ def test_deltas_then_the_whole_and_what_it_cost():
     assert retrieved["item"]["content"][0]["transcript"] == "Hello there."
 
 
+def test_the_session_is_busy_until_it_is_written_down():
+    driver = listening()
+    commit(driver)
+    assert driver.session.busy
+    driver.engine(started(driver).request.id, TextDelta("Hello."), Finished("completed", USAGE))
+    assert not driver.session.busy
+
+
 def test_the_model_is_shown_the_sound_itself_all_the_same():
     driver = listening()
     commit(driver)

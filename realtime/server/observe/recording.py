@@ -28,11 +28,14 @@ from realtime.server.transport import Transport
 
 log = logging.getLogger(__name__)
 VERSION = 1
+_MOST_WAITING = 64 * 1024 * 1024
+"""Bytes of all recordings that may wait for the disk."""
+_CLOSE_S = 10.0
 
 
 class Recorder:
     """Writes recordings into a folder, in a thread of its own: no session waits for a disk, and a disk that
-    is full ends the recording and not the session.
+    is full, or too slow, ends the recording and not the session.
 
     Raises:
         EngineError: `invalid_setting`, where the folder cannot be written to.
@@ -47,6 +50,9 @@ class Recorder:
         except OSError as error:
             raise EngineError("invalid_setting", f"--record {folder}: {error.strerror}") from None
         self._lines: queue.SimpleQueue[tuple[Path, bytes | None] | None] = queue.SimpleQueue()
+        self._waiting = 0
+        """Bytes of all lines that are not written yet."""
+        self._counting = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
@@ -54,20 +60,41 @@ class Recorder:
         """The recording of a session that begins now."""
         path = self._folder / f"{session_id}.jsonl"
 
+        over = False
+
         def write(line: dict[str, Any] | None) -> None:
-            self._lines.put((path, None if line is None else orjson.dumps(line) + b"\n"))
+            nonlocal over
+            if over:
+                return
+            text = None if line is None else orjson.dumps(line) + b"\n"
+            if text is not None and not self._room_for(text):
+                log.error("the recording %s ends here: the disk is too slow", path.name)
+                text = None
+            over = text is None
+            self._lines.put((path, text))
 
         return Recording(write, session_id, model)
 
     def close(self) -> None:
-        """Returns once all is written."""
+        """Returns once all is written, or the disk has hung for some seconds."""
         self._lines.put(None)
-        self._thread.join()
+        self._thread.join(_CLOSE_S)
+        if self._thread.is_alive():
+            log.error("the ends of recordings are lost: the disk is too slow")
+
+    def _room_for(self, text: bytes) -> bool:
+        with self._counting:
+            if self._waiting + len(text) > _MOST_WAITING:
+                return False
+            self._waiting += len(text)
+            return True
 
     def _run(self) -> None:
         files: dict[Path, IO[bytes] | None] = {}
         while (line := self._lines.get()) is not None:
             path, text = line
+            with self._counting:
+                self._waiting -= len(text or b"")
             try:
                 if path not in files:
                     files[path] = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
@@ -109,7 +136,9 @@ class Recording:
         except orjson.JSONDecodeError:
             event = None
         if isinstance(event, dict):
-            self._line("client", "event", event)
+            # As it was written: what is nested deep can be read, but not written anew. Line breaks can only
+            # stand between its tokens, and a line of the file is one event.
+            self._line("client", "event", orjson.Fragment(frame.replace("\r", " ").replace("\n", " ")))
         else:
             self._line("client", "frame", frame)
 

@@ -160,23 +160,23 @@ class Watch:
         response = event["response"]
         turn = self._turns[response["id"]]
         turn.status = response["status"]
-        if made := self._made.get(turn.response_id):
-            turn.asked, turn.first_pair, turn.first_frame = made.asked, made.pair, made.frame
-        metrics, error = self._metrics, (response["status_details"] or {}).get("error")
-        metrics.responses.labels("realtime", response["status"]).inc()
-        metrics.sound_out(turn.sound_s)
-        for gap in turn.gaps:
-            metrics.gaps.observe(gap)
-        if error:
-            metrics.errors.labels("response", error["code"]).inc()
+        if error := (response["status_details"] or {}).get("error"):
+            self._metrics.errors.labels("response", error["code"]).inc()
             self._log.told("response failed", response_id=turn.response_id, code=error["code"])
         if turn.played.first is None or turn.first_delta is not None:
             self._over(turn)
 
     def _over(self, turn: Turn) -> None:
-        """All that is to be known of a turn is known."""
+        """All that is to be known of a turn is known. It has no status where its session ended first."""
         if self._turns.pop(turn.response_id, None) is None:
             return
+        turn.status = turn.status or "cancelled"
+        if made := self._made.get(turn.response_id):
+            turn.asked, turn.first_pair, turn.first_frame = made.asked, made.pair, made.frame
+        self._metrics.responses.labels("realtime", turn.status).inc()
+        self._metrics.sound_out(turn.sound_s)
+        for gap in turn.gaps:
+            self._metrics.gaps.observe(gap)
         self._answers += 1
         now = self._clock()
         self._log.told(

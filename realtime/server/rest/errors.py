@@ -12,6 +12,7 @@ _STATUS = {
     "invalid_api_key": 401,
     "not_allowed": 403,
     "origin_not_allowed": 403,
+    "host_not_allowed": 403,
     "model_not_found": 404,
     "not_found": 404,
     "request_timeout": 408,

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 CHANNEL = "oai-events"
 _CONNECT_S = 30.0
 """How long a call may take from its answer to its open data channel."""
+_FRAME_COST = 64
+"""Bytes that a frame takes beside its own: empty ones must not be free."""
 _DONE = '{"type":"response.done"'
 
 
@@ -99,7 +101,7 @@ class Call:
             await asyncio.wait({frame, gone}, return_when=asyncio.FIRST_COMPLETED)
             if not frame.done():
                 raise GoneError
-            self._frames_bytes -= len(frame.result())
+            self._frames_bytes -= len(frame.result()) + _FRAME_COST
             return frame.result()
         finally:
             frame.cancel()
@@ -138,7 +140,7 @@ class Call:
         self._open.set()
 
     def _take_frame(self, frame: str | bytes) -> None:
-        self._frames_bytes += len(frame)
+        self._frames_bytes += len(frame) + _FRAME_COST
         if self._frames_bytes > self._settings.max_frame_bytes:
             # A data channel cannot be made to wait.
             log.info("call %s is ended: it sends faster than it can be answered", self.id)

@@ -5,9 +5,11 @@ const RATE = 24_000;
 export class Microphone {
   #stream = null;
   #context = null;
+  #closed = false;
 
   /**
-   * Resolves once sound comes; rejects with the browser's own error (NotAllowedError, NotFoundError …).
+   * Resolves once sound comes, or at once where it was closed meanwhile; rejects with the browser's own error
+   * (NotAllowedError, NotFoundError …).
    *
    * @param {(samples: Float32Array) => void} heard  gets 40 ms at a time, mono at 24 kHz.
    * @param {{clean: boolean}} options  clean: the browser takes out echo and noise.
@@ -15,11 +17,13 @@ export class Microphone {
   async open(heard, { clean }) {
     const wishes = { channelCount: 1, echoCancellation: clean, noiseSuppression: clean, autoGainControl: clean };
     if (!navigator.mediaDevices) throw new DOMException("no secure context", "SecurityError");
-    this.#stream = await navigator.mediaDevices.getUserMedia({ audio: wishes });
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: wishes });
+    if (this.#closed) return stop(stream); // While the browser still asked.
+    this.#stream = stream;
     const [context, source] = openSource(this.#stream);
     this.#context = context;
     await context.audioWorklet.addModule(new URL("capture.worklet.js", import.meta.url));
-    if (!this.#context) return; // Closed meanwhile.
+    if (this.#closed) return;
     const capture = new AudioWorkletNode(context, "capture", { numberOfOutputs: 0 });
     capture.port.onmessage = ({ data }) => heard(data);
     source.connect(capture);
@@ -33,10 +37,15 @@ export class Microphone {
 
   /** Tells the browser to put its sign away. */
   close() {
-    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    this.#closed = true;
+    stop(this.#stream);
     this.#context?.close();
     this.#stream = this.#context = null;
   }
+}
+
+function stop(stream) {
+  for (const track of stream?.getTracks() ?? []) track.stop();
 }
 
 /** A context at 24 kHz, where the browser converts; else (Firefox) at the device's rate, and we do. */
