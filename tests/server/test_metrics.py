@@ -101,7 +101,8 @@ def test_the_engine_hands_its_numbers_over_the_wall():
         before = scrape(url)
         asyncio.run(talk(url))
         found = scrape(url)
-    assert found["chroma_engine_slots"] == 3
+    # As many as the machine, measured at start-up, can speak at once; three at most.
+    assert 1 <= found["chroma_engine_slots"] <= 3
     assert found["chroma_engine_starts_total"] == 1
     assert found["chroma_engine_frames_total"] > before["chroma_engine_frames_total"]
     assert found["chroma_engine_prompt_tokens_total{source=read}"] > 0
