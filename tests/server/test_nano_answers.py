@@ -14,7 +14,11 @@ TOOLS = [
         "type": "function",
         "name": "get_weather",
         "description": "How the weather is in a city.",
-        "parameters": {"type": "object", "properties": {"location": {"type": "string"}}, "required": ["location"]},
+        "parameters": {
+            "type": "object",
+            "properties": {"location": {"type": "string"}},
+            "required": ["location"],
+        },
     },
     {"type": "function", "name": "get_time", "description": "What time it is."},
 ]
