@@ -37,7 +37,7 @@ def conversation(url: str) -> str:
 def served(*options: str) -> tuple[str, list[str]]:
     """Hold the conversation with the command; returns the session's id and the lines of its log."""
     process = subprocess.Popen(
-        [*COMMAND, "serve", "--port", "0", *options],
+        [*COMMAND, "serve", "--model", "echo", "--port", "0", *options],
         stderr=subprocess.PIPE,
         text=True,
     )
