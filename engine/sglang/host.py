@@ -59,7 +59,7 @@ class Host:
 
     def __init__(self, engine: Any, writer: asyncio.StreamWriter) -> None:
         self._engine, self._writer = engine, writer
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks: dict[str, asyncio.Task[object]] = {}
         self._retracted: dict[str, int] = {}
         self._out: list[Said | Weighed | Over] = []
 
@@ -78,21 +78,21 @@ class Host:
                         self._tasks[request_id].cancel()
 
     def _start(self, request_id: str, work: Coroutine[Any, Any, object]) -> None:
-        task = self._tasks[request_id] = asyncio.create_task(self._finish(request_id, work))
-        task.add_done_callback(lambda _: self._tasks.pop(request_id))
+        task = self._tasks[request_id] = asyncio.create_task(work)
+        task.add_done_callback(lambda done: self._finish(request_id, done))
 
-    async def _finish(self, request_id: str, work: Coroutine[Any, Any, object]) -> None:
-        """Do it, and say that it is over: from then on nothing reads its sound."""
+    def _finish(self, request_id: str, task: asyncio.Task[object]) -> None:
+        """Say that it is over: from then on nothing reads its sound. Also of one that was stopped before it
+        had begun."""
+        del self._tasks[request_id]
         error = None
-        try:
-            await work
-        except asyncio.CancelledError:
+        if task.cancelled():
             error = "it was stopped"
-        except ValueError as wrong:
+        elif wrong := task.exception():
             error = str(wrong)
-        except Exception as wrong:
-            log.exception("request %s failed", request_id)
-            error = f"{type(wrong).__name__}: {wrong}"
+            if not isinstance(wrong, ValueError):
+                log.error("request %s failed", request_id, exc_info=wrong)
+                error = f"{type(wrong).__name__}: {wrong}"
         self._send(Over(request_id, error, self._retracted.pop(request_id, 0)))
 
     async def _answer(self, asked: Answer) -> None:

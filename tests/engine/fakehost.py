@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from engine.processes import end_with
+from engine.processes import end_group, end_with
 from engine.sglang.messages import Answer, Launched, NotLaunched, Over, Read, Said, Stop, Weigh, Weighed
 from engine.wire import pack, receive
 
@@ -81,4 +81,4 @@ if __name__ == "__main__":
     try:
         asyncio.run(run(inherited))
     except EOFError:
-        os._exit(0)
+        end_group()
