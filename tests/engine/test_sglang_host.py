@@ -53,7 +53,7 @@ def hosted(*asked):
         for _ in range(20):
             await asyncio.sleep(0)
         serving.cancel()
-        return writer.sent, sglang.aborted
+        return list(writer.sent), list(sglang.aborted)
 
     return asyncio.run(run())
 
