@@ -9,8 +9,9 @@ from safetensors.torch import save_file
 from transformers import MimiConfig, MimiModel
 
 from engine.settings import EngineSettings
-from training.codec.codes import MelCodec
-from training.codec.sound import SoundDecoder, SoundEncoder
+from training.codec.decoder import SoundDecoder
+from training.codec.encoder import SoundEncoder, widened
+from training.codec.outline import load_outline
 from training.reasoner.hearing import build_tower
 from training.reasoner.sound import extractor
 from training.reasoner.text import build_text_model
@@ -38,15 +39,15 @@ def _under(weights: Weights, prefix: str) -> Weights:
 
 def _codec(folder: Path) -> Weights:
     mimi = MimiModel(MimiConfig(**codec_config()))
-    codec = MelCodec()
-    codec.load_state_dict(load_stage(folder, "codes"))
-    decoder, encoder = SoundDecoder(codec), SoundEncoder()
+    outline, decoder, encoder = load_outline(folder), SoundDecoder(), SoundEncoder()
     decoder.load_state_dict(load_stage(folder, "decoder"))
     encoder.load_state_dict(load_stage(folder, "encoder"))
-    for part in ("quantizer", "upsample", "decoder_transformer", "decoder"):
-        getattr(mimi, part).load_state_dict(getattr(decoder, part).state_dict())
+    for part in ("quantizer", "upsample", "decoder_transformer"):
+        getattr(mimi, part).load_state_dict(getattr(outline, part).state_dict())
+    mimi.decoder.load_state_dict(decoder.decoder.state_dict())
     for part in ("encoder", "encoder_transformer", "downsample"):
-        getattr(mimi, part).load_state_dict(getattr(encoder, part).state_dict())
+        wide = getattr(mimi, part)
+        wide.load_state_dict(widened(getattr(encoder, part).state_dict(), wide.state_dict()))
     return mimi.state_dict()
 
 

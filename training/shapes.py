@@ -19,7 +19,7 @@ def _rope(theta: float = 10_000.0) -> dict[str, Any]:
     return {"rope_type": "default", "rope_theta": theta}
 
 
-def codec_config() -> dict[str, Any]:
+def codec_config(*, filters: int = 32) -> dict[str, Any]:
     """A narrow Mimi; fewer, larger strides than the published one train faster on a CPU."""
     return {
         "model_type": "mimi",
@@ -27,7 +27,7 @@ def codec_config() -> dict[str, Any]:
         "audio_channels": 1,
         "_frame_rate": 12.5,
         "hidden_size": LATENT,
-        "num_filters": 16,
+        "num_filters": filters,
         "num_residual_layers": 1,
         "upsampling_ratios": [6, 10, 16],
         "kernel_size": 7,

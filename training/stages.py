@@ -12,8 +12,10 @@ import torch
 
 from training.assemble import reasoner_weights, trained, write_checkpoint
 from training.codec.codes import train_codes
+from training.codec.decoder import train_decoder
+from training.codec.encoder import Coder, Ear, train_encoder
+from training.codec.outline import train_outline
 from training.codec.sketch import train_sketch, write_frames
-from training.codec.sound import Coder, Ear, train_decoder, train_encoder
 from training.corpus.build import answers, questions, read_questions
 from training.corpus.synthesis import Sounds
 from training.reasoner.hearing import train_tower
@@ -69,9 +71,16 @@ def _sketch(folder: Path, seconds: float) -> None:
     train_sketch(folder, Sounds(folder / "answers.npy"), seconds=seconds)
 
 
+def _frames(folder: Path) -> np.ndarray:
+    return np.load(write_frames(folder, "answers", Sounds(folder / "answers.npy")))["codes"]
+
+
+def _outline(folder: Path, seconds: float) -> None:
+    train_outline(folder, _frames(folder), seconds=seconds)
+
+
 def _decoder(folder: Path, seconds: float) -> None:
-    frames = np.load(write_frames(folder, "answers", Sounds(folder / "answers.npy")))
-    train_decoder(folder, frames["codes"], seconds=seconds)
+    train_decoder(folder, _frames(folder), seconds=seconds)
 
 
 def _encoder(folder: Path, seconds: float) -> None:
@@ -165,7 +174,8 @@ STAGES = {
         Stage("speech", ("codes", "language"), 4_200, _speech),
         Stage("encoder", ("codes",), 1500, _encoder),
         Stage("sketch", ("codes",), 900, _sketch),
-        Stage("decoder", ("sketch",), 1_500, _decoder),
+        Stage("outline", ("sketch",), 420, _outline),
+        Stage("decoder", ("outline",), 4_000, _decoder),
         Stage("voice", ("speech", "reasoner", "encoder"), 1_000, _voice),
         Stage("checkpoint", ("decoder", "voice"), 0, _checkpoint),
     )

@@ -62,3 +62,27 @@ class SpectralLoss:
                 mel_made, mel_real = mels.chunk(2)
                 total = total + 2 * (mel_made - mel_real).abs().mean()
         return total
+
+
+class PhaseLoss:
+    """Distance of two sounds over their complex spectra: how much of one is not the other, each bin counted
+    less the louder it is, so that faint harmonics count too. 1 where the phases are not known at all."""
+
+    _WINDOWS = (1024, 256)
+    _FAINT = 0.1
+    """Of the root mean square of a spectrum: what is fainter counts no more than this does."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._hann = {size: torch.hann_window(size, device=device) for size in self._WINDOWS}
+
+    def __call__(self, made: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+        """Both float32 [B, samples]; a scalar."""
+        total = made.new_zeros(())
+        for size, hann in self._hann.items():
+            pair = torch.stft(torch.cat((made, real)), size, size // 4, window=hann, return_complex=True)
+            m, r = pair.chunk(2)
+            loud = r.abs()
+            weight = 1 / (loud + self._FAINT * loud.square().mean().sqrt())
+            wrong = ((m - r).abs().square() * weight).sum()
+            total = total + wrong / (loud.square() * weight).sum()
+        return total / len(self._WINDOWS)

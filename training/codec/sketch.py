@@ -4,6 +4,7 @@ codes tell more than it makes of them, and the pitch besides."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +14,6 @@ from torch.nn import functional as F
 from training.codec.codes import MelCodec, load_codec, shifted
 from training.codec.mel import BINS, PER_FRAME, filters, log_mel
 from training.codec.pitch import track
-from training.codec.vocoder import Vocoder
 from training.corpus.synthesis import Sounds, log
 from training.run import Run, load_stage, pick_device
 from training.shapes import CODEBOOKS, LATENT, SAMPLES_PER_FRAME
@@ -21,7 +21,7 @@ from training.shapes import CODEBOOKS, LATENT, SAMPLES_PER_FRAME
 _WIDTH, _BLOCKS = 384, 4
 _MEL = BINS * PER_FRAME
 _USUAL_PULSES, _PULSES_SCALE = 10.0, 4.0
-_FEWEST_PULSES = 5
+FEWEST_PULSES = 5
 _RUN, _RUNS, _LEAD = 24, 64, 6
 
 
@@ -52,23 +52,30 @@ def quantised(codec: MelCodec, codes: torch.Tensor) -> torch.Tensor:
     return codec.quantiser.split.decode(codes).transpose(1, 2)
 
 
-class Voice:
-    """Codes to the sound that Mimi's decoder is to make of them: what they were learned to tell, through the
-    vocoder."""
+class Drawn(NamedTuple):
+    """What the sketch tells of codes."""
+
+    mel: torch.Tensor
+    """Normalised log-mel float32 [B, n, 640]."""
+    pulses: torch.Tensor
+    """int64 [B, n]."""
+    voiced: torch.Tensor
+    """bool [B, n, 8]."""
+
+
+class Sketched:
+    """Codes to what the trained sketch tells of them."""
 
     def __init__(self, folder: Path) -> None:
-        self._codec, self._vocoder = load_codec(folder), Vocoder()
-        self._sketch = Sketch()
+        self._codec, self._sketch = load_codec(folder), Sketch()
         self._sketch.load_state_dict(load_stage(folder, "sketch"))
         self._sketch.eval()
 
     @torch.no_grad()
-    def __call__(self, codes: torch.Tensor) -> torch.Tensor:
-        """int64 [B, 8, n] to float32 [B, n * 1920]."""
-        codec = self._codec
-        mel, pulses, voiced = self._sketch(quantised(codec, codes))
-        whole = pulses.round().long().clamp_min(_FEWEST_PULSES)
-        return self._vocoder(mel * codec.scale + codec.mean, whole, voiced > 0)
+    def __call__(self, codes: torch.Tensor) -> Drawn:
+        """int64 [B, 8, n] to what is told of them."""
+        mel, pulses, voiced = self._sketch(quantised(self._codec, codes))
+        return Drawn(mel, pulses.round().long().clamp_min(FEWEST_PULSES), voiced > 0)
 
 
 def write_frames(folder: Path, name: str, sounds: Sounds, *, seed: int = 45) -> Path:

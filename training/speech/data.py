@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.codec.sound import Coder, Ear
+from training.codec.encoder import Coder, Ear
 from training.corpus.build import read_conversation
 from training.corpus.synthesis import Sounds, log
 from training.corpus.voices import OWN_VOICES

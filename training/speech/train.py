@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from training.codec.sound import Coder, Ear
+from training.codec.encoder import Coder, Ear
 from training.run import Run, pick_device
 from training.shapes import WIDTH
 from training.speech.data import Answer, AnswerDraw

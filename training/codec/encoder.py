@@ -1,4 +1,4 @@
-"""Stages 3 and 4: Mimi's decoder from frozen codes to sound, its encoder from sound to the same latents."""
+"""Sound to codes: those of stage 1, and Mimi's encoder, which learns to find the same latents."""
 
 from __future__ import annotations
 
@@ -9,26 +9,18 @@ import torch
 from torch import nn
 from transformers import MimiConfig, MimiModel
 
-from training.codec.codes import MelCodec, load_codec, shifted
-from training.codec.mel import SpectralLoss, filters, log_mel
-from training.codec.sketch import Voice
+from training.codec.codes import load_codec, shifted
+from training.codec.mel import filters, log_mel
 from training.corpus.synthesis import Sounds
-from training.run import Run, load_stage, pick_device
+from training.run import Run, Weights, load_stage, pick_device
 from training.shapes import CODEBOOKS, SAMPLES_PER_FRAME, codec_config
 
-_LEAD = 4
-"""Frames at the start of a piece that only give the decoder its state; they are not judged."""
+_LEAD = 2
+"""Frames at the start of a piece that only give the encoder its state; they are not judged."""
 _FRAMES = 20
 _BATCH = 8
-_PIECE, _PIECE_LEAD, _PIECES = 12, 3, 10
-"""What the decoder is trained on: shorter pieces and more of them, for a pulse is a small thing."""
-_WAVE = 1.5
-"""Weight of the waveform beside the spectra."""
-_PHASE_FIRST = 0.4
-"""Share of the time in which spectra count less. They want periods wherever they may be, the waveform where
-they belong: what is learned from spectra first has to be unlearned."""
-_MIXED = 0.4
-"""Up to this share of the codes of the last book is exchanged for another, fewer of the books before."""
+_FILTERS = 16
+"""Half as many as the shipped Mimi has: telling codes asks for less than making sound does."""
 
 
 class Coder:
@@ -90,30 +82,12 @@ class Pieces:
         return torch.stack(sound), torch.stack(codes), torch.stack(latents)
 
 
-class SoundDecoder(nn.Module):
-    """Codes to sound: the modules of Mimi that do it, the quantiser frozen."""
-
-    def __init__(self, codec: MelCodec) -> None:
-        super().__init__()
-        mimi = MimiModel(MimiConfig(**codec_config()))
-        self.quantizer = codec.quantiser.split.requires_grad_(False)
-        self.upsample = mimi.upsample
-        self.decoder_transformer = mimi.decoder_transformer
-        self.decoder = mimi.decoder
-
-    def forward(self, codes: torch.Tensor) -> torch.Tensor:
-        """int64 [B, 8, frames] to float32 [B, frames * 1920]."""
-        x = self.upsample(self.quantizer.decode(codes)).transpose(1, 2)
-        x = self.decoder_transformer(x, use_cache=False, return_dict=True).last_hidden_state
-        return self.decoder(x.transpose(1, 2))[:, 0]
-
-
 class SoundEncoder(nn.Module):
-    """Sound to latents: the modules of Mimi that do it."""
+    """Sound to latents: the modules of Mimi that do it, narrower than those that ship (see `widened`)."""
 
     def __init__(self) -> None:
         super().__init__()
-        mimi = MimiModel(MimiConfig(**codec_config()))
+        mimi = MimiModel(MimiConfig(**codec_config(filters=_FILTERS)))
         self.encoder = mimi.encoder
         self.encoder_transformer = mimi.encoder_transformer
         self.downsample = mimi.downsample
@@ -125,44 +99,17 @@ class SoundEncoder(nn.Module):
         return self.downsample(x.transpose(1, 2)).transpose(1, 2)
 
 
-def train_decoder(folder: Path, codes: np.ndarray, *, seconds: float, seed: int = 43) -> None:
-    """Train into `decoder.pt`: what `Voice` makes of the same codes, in its spectra and, as that is a
-    function of the codes to the phase, in its waveform.
+def widened(narrow: Weights, shapes: Weights) -> Weights:
+    """The same function in a wider module: what is new of each tensor is zero, and all that comes of it.
 
     Args:
-        codes: int [N, 8], frames of a corpus one after another.
+        shapes: the wider module's own tensors.
     """
-    torch.manual_seed(seed)
-    device = pick_device()
-    model = SoundDecoder(load_codec(folder)).to(device).train()
-    voice, distance = Voice(folder), SpectralLoss(device)
-    run = Run(folder, "decoder", model, seconds=seconds, rate=1.5e-3)
-    generator = torch.Generator().manual_seed(seed + run.step)
-    frames = torch.from_numpy(codes.astype(np.int64))
-    steps, judged = torch.arange(_PIECE), _PIECE_LEAD * SAMPLES_PER_FRAME
-    while not run.over:
-        at = torch.randint(len(frames) - _PIECE, (_PIECES, 1), generator=generator) + steps
-        piece = _mixed(frames[at], generator).transpose(1, 2)
-        wanted = voice(piece)[:, judged:].to(device)
-        made = model(piece.to(device))[:, judged:]
-        wave = (_raised(made) - _raised(wanted)).square().mean() / _raised(wanted).square().mean()
-        spectra = distance(made, wanted)
-        trust = min(1.0, 0.1 + run.used / (_PHASE_FIRST * run.seconds))
-        run.take(trust * spectra + _WAVE * wave, wave=float(wave.detach()), spectra=float(spectra.detach()))
-    run.keep()
-
-
-def _raised(sound: torch.Tensor) -> torch.Tensor:
-    """The higher frequencies made louder, as loud as they are heard beside the lower ones."""
-    return sound[:, 1:] - 0.9 * sound[:, :-1]
-
-
-def _mixed(codes: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Some codes of the later books [B, n, 8] exchanged for those of other frames, as a voice errs."""
-    other = codes[torch.randperm(len(codes), generator=generator)]
-    share = torch.rand(len(codes), 1, 1, generator=generator) * _MIXED
-    taken = torch.rand(codes.shape, generator=generator) < share * torch.linspace(0, 1, CODEBOOKS)
-    return torch.where(taken, other, codes)
+    wide = {}
+    for name, tensor in narrow.items():
+        wide[name] = torch.zeros_like(shapes[name])
+        wide[name][tuple(slice(size) for size in tensor.shape)] = tensor
+    return wide
 
 
 def train_encoder(folder: Path, sounds: Sounds, *, seconds: float, seed: int = 44) -> None:
@@ -176,6 +123,6 @@ def train_encoder(folder: Path, sounds: Sounds, *, seconds: float, seed: int = 4
         sound, _, latents = pieces.draw(_BATCH, _FRAMES)
         made = model(sound.to(device))
         target = latents.to(device)
-        error = (made - target)[:, _LEAD // 2 :].square().mean()
+        error = (made - target)[:, _LEAD:].square().mean()
         run.take(error / target.var(), share=float(error.detach() / target.var()))
     run.keep()

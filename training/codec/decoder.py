@@ -1,0 +1,161 @@
+"""The second half of Mimi's decoder: from the outline's states to sound.
+
+Its teacher is the vocoder, given the mel of the sketch and the pulses that the outline itself tells, so that
+the sound is a function of the states, to the phase. Where a pulse lies is learned by the layers far from the
+sound, which the sound's own losses hardly reach. So there are two shortcuts, used in training alone: from
+behind the first and the second upsampling a linear layer makes the sound's lower part directly (deep
+supervision, Lee et al. 2015, arXiv 1409.5185). With them the same phases were learned in half the steps;
+without phases to learn from at all, spectra alone left the voice hoarse for good.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import MimiConfig, MimiModel
+from transformers.models.mimi.modeling_mimi import MimiResnetBlock
+
+from training.codec.codes import load_codec
+from training.codec.mel import PhaseLoss, SpectralLoss
+from training.codec.outline import STEPS, Pieces, load_outline
+from training.codec.sketch import Sketched
+from training.codec.vocoder import Vocoder
+from training.corpus.synthesis import log
+from training.run import Run, half, pick_device
+from training.shapes import SAMPLES_PER_FRAME, codec_config
+
+_BATCH, _FRAMES, _LEAD = 4, 12, 1
+_POOL, _POOL_BATCH, _POOL_LEAD = 8192, 32, 4
+"""Pieces that are made once, which takes five minutes; made anew for every step they would be half of it."""
+_PHASE, _SHORTCUTS = 3.0, 2.0
+_SPECTRA = 0.3, 1.0
+"""Weight of the spectra at the beginning and at the end: spectra want periods wherever they may be, phases
+where they belong. What is learned from spectra first has to be unlearned."""
+_DOWN = 4, 2
+"""How much slower than the sound each shortcut makes it."""
+_QUIET = 0.003
+"""What the last layer's weights begin with, of what they would: a sound that is far too loud takes a hundred
+steps to get over."""
+_WORTH_COMPILING = 60.0
+
+
+class SoundDecoder(nn.Module):
+    """States [B, steps, width] to sound, with the shortcuts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        config = MimiConfig(**codec_config())
+        self.decoder = MimiModel(config).decoder
+        last = self.decoder.layers[-1].conv
+        with torch.no_grad():
+            last.weight.mul_(_QUIET)
+            last.bias.zero_()
+        hop = SAMPLES_PER_FRAME // STEPS
+        self.shortcuts = nn.ModuleList()
+        for number, down in enumerate(_DOWN):
+            hop //= config.upsampling_ratios[number]
+            shortcut = nn.Linear(config.num_filters * 4 // 2**number, hop // down)
+            nn.init.zeros_(shortcut.weight)
+            nn.init.zeros_(shortcut.bias)
+            self.shortcuts.append(shortcut)
+
+    def forward(self, states: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """float [B, 2 n, width] to float [B, n * 1920] and what each shortcut makes, [B, n * 1920 / down]."""
+        x, between = states.transpose(1, 2), []
+        for layer in self.decoder.layers:
+            x = layer(x)
+            if isinstance(layer, MimiResnetBlock):
+                between.append(x)
+        early = [
+            shortcut(y.transpose(1, 2)).flatten(1)
+            for shortcut, y in zip(self.shortcuts, between, strict=False)
+        ]
+        return x[:, 0], early
+
+
+class Teacher:
+    """Codes to states and to the sound that has to be made of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._outline, self._sketch = load_outline(folder), Sketched(folder)
+        self._codec, self._vocoder = load_codec(folder), Vocoder()
+
+    @torch.no_grad()
+    def __call__(self, codes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """int64 [B, 8, n] to float32 [B, 2 n, width] and [B, n * 1920]."""
+        states = self._outline(codes)
+        mel = self._sketch(codes).mel * self._codec.scale + self._codec.mean
+        return states, self._vocoder(mel, *self._outline.pulses(states))
+
+
+def train_decoder(folder: Path, codes: np.ndarray, *, seconds: float, seed: int = 43) -> None:
+    """Train into `decoder.pt`, on the frames of a corpus, int [N, 8]."""
+    torch.manual_seed(seed)
+    device = pick_device()
+    model = SoundDecoder().to(device).train()
+    run = Run(folder, "decoder", model, seconds=seconds, rate=2e-3)
+    states, sounds = _pool(folder, codes, seed, device)
+    phase, spectra = PhaseLoss(device), SpectralLoss(device)
+    compiles = seconds > _WORTH_COMPILING and (device.type == "cuda" or shutil.which("g++"))
+    compiled = torch.compile(model) if compiles else model
+    generator = torch.Generator().manual_seed(seed + run.step)
+    judged = _LEAD * SAMPLES_PER_FRAME
+    while not run.over:
+        drawn = torch.randint(len(states), (_BATCH,), generator=generator)
+        whole = sounds[drawn].float()
+        with half(device):
+            made, early = compiled(states[drawn].float())
+        made, wanted = made.float()[:, judged:], whole[:, judged:]
+        off, difference = phase(made, wanted), spectra(made, wanted)
+        lower = sum(
+            (_share_wrong(each.float(), slowed(whole, down), judged // down))
+            for each, down in zip(early, _DOWN, strict=True)
+        )
+        first, last = _SPECTRA
+        weight = first + (last - first) * run.used / run.seconds
+        run.take(
+            _PHASE * off + _SHORTCUTS * lower + weight * difference,
+            phase=float(off.detach()),
+            spectra=float(difference.detach()),
+        )
+    run.keep()
+
+
+def _pool(
+    folder: Path, codes: np.ndarray, seed: int, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pieces to learn from, float16: states [N, 24, width] and sounds [N, 12 * 1920]."""
+    path = folder / "decoder.pieces.pt"
+    if not path.is_file():
+        log("decoder: what it learns from is made")
+        teacher, pieces, made = Teacher(folder), Pieces(codes, seed), []
+        for _ in range(_POOL // _POOL_BATCH):
+            states, sound = teacher(pieces.draw(_POOL_BATCH, _POOL_LEAD + _FRAMES))
+            lead = _POOL_LEAD * SAMPLES_PER_FRAME
+            made.append((states[:, _POOL_LEAD * STEPS :].half(), sound[:, lead:].half()))
+        torch.save([torch.cat(part) for part in zip(*made, strict=True)], path)
+    states, sounds = torch.load(path, weights_only=True)
+    return states.to(device), sounds.to(device)
+
+
+def slowed(sound: torch.Tensor, down: int) -> torch.Tensor:
+    """Its lower part at a `down` times lower rate: [B, samples / down]."""
+    samples = sound.shape[-1]
+    spectrum = torch.fft.rfft(sound)[..., : samples // down // 2 + 1]
+    place = torch.linspace(0, 1, spectrum.shape[-1], device=sound.device)
+    fading = 0.5 + 0.5 * torch.cos(torch.pi * ((place - 0.8) / 0.2).clamp(0, 1))
+    return torch.fft.irfft(spectrum * fading, n=samples // down) / down
+
+
+def _share_wrong(made: torch.Tensor, wanted: torch.Tensor, judged: int) -> torch.Tensor:
+    """Energy of the difference, of what is wanted, from `judged` on; higher frequencies raised."""
+    difference, whole = (made - wanted)[:, judged:], wanted[:, judged:]
+    return _raised(difference).square().mean() / _raised(whole).square().mean()
+
+
+def _raised(sound: torch.Tensor) -> torch.Tensor:
+    return sound[:, 1:] - 0.7 * sound[:, :-1]
