@@ -21,6 +21,7 @@ from serving import app  # noqa: E402
 from test_faults import ENDS, answered, done, failure, words  # noqa: E402
 from test_socket import receive, say, send, until  # noqa: E402
 
+from benchmarks import ray_latency  # noqa: E402
 from engine.factory import ECHO_PACE, create  # noqa: E402
 from engine.scaling import Phase  # noqa: E402
 
@@ -140,3 +141,15 @@ def test_engines_come_and_go_with_the_sessions_that_speak(cluster, add_node):
         assert done(last)["status"] == "completed", "its conversation goes on where it can"
         send(first, "response.cancel")
         assert done(first)["status"] == "cancelled"
+
+
+@pytest.mark.timeout(300)
+def test_the_benchmark_tells_what_ray_adds(cluster, add_node, tmp_path, monkeypatch):
+    add_node()
+    monkeypatch.setenv(ECHO_PACE, "1")
+    results = tmp_path / "results.md"
+    assert ray_latency.main(["--rounds", "1", "--results", str(results)]) == 0
+    cells = [line.strip("| ").split(" | ") for line in results.read_text().splitlines() if " | " in line]
+    here, there, added = (dict(zip(cells[0][:2], row[:2], strict=True)) for row in cells[1:])
+    column = cells[0][1]
+    assert float(added[column]) == pytest.approx(float(there[column]) - float(here[column]), abs=0.02)
