@@ -122,8 +122,9 @@ def draw(folder: Path, searches: list[Search], needed: dict[int, list[int]]) -> 
         label = search.times.source.partition(",")[0]
         callers = [each for each, _ in search.curve]
         color = f"C{index}"
-        bad.plot(callers, [100 * tally.bad for _, tally in search.curve], ".-", label=label, color=color)
-        waits.plot(callers, [1000 * tally.wait(95) for _, tally in search.curve], ".-", color=color)
+        bad.plot(callers, [100 * tally.bad for _, tally in search.curve], ".-", color=color)
+        late = [1000 * tally.wait(95) for _, tally in search.curve]
+        waits.plot(callers, late, ".-", label=label, color=color)
         waits.plot(callers, [1000 * tally.wait(50) for _, tally in search.curve], ".:", color=color)
         axes.plot(list(needed), [gpus[index] for gpus in needed.values()], ".-", label=label, color=color)
     bad.set(ylabel="% with gaps or refused", ylim=(-0.2, 10))
@@ -132,7 +133,7 @@ def draw(folder: Path, searches: list[Search], needed: dict[int, list[int]]) -> 
     for each in (bad, waits, axes):
         each.set_xscale("log")
         each.grid(alpha=0.3)
-    bad.legend()
+    waits.legend(loc="upper left")
     axes.legend()
     drawn = {"callers-of-one-gpu.svg": one, "gpus-for-callers.svg": fleet}
     folder.mkdir(parents=True, exist_ok=True)
