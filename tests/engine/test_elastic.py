@@ -68,7 +68,7 @@ def test_a_second_engine_takes_the_next_answers_and_finishes_its_own_before_it_g
             assert (text.split()[-1], end.reason) == ("night", "completed")
             assert sound
             await until(lambda: fleet._phases == [Phase.SERVING, Phase.OFF])
-            assert [engine.pid is None for engine in fleet._engines] == [False, True]
+            await until(lambda: [engine.pid is None for engine in fleet._engines] == [False, True])
             await first[0].aclose()
             # What it counted stays counted.
             assert (await fleet.stats()).starts == 2
@@ -98,10 +98,16 @@ def test_a_conversation_leaves_a_full_engine_for_one_with_room(settings):
     run(check())
 
 
+class Counted:
+    """Stands for an answer that is being made."""
+
+
 def test_where_no_other_lives_one_that_drains_is_better_than_none(settings):
     async def check():
         async with opened(settings, idle_s=60.0) as fleet:
             await fleet._engines[1].open()
+            answer = Counted()
+            fleet._running[1].add(answer)
             fleet._phases[1] = Phase.DRAINING
             assert fleet._able() == [True, False]
             await fleet._engines[0].close()
