@@ -75,9 +75,9 @@ class Report:
     """
 
     def __init__(self, title: str, name: str, arguments: Sequence[str]) -> None:
-        command = shlex.join([_short(each) for each in arguments])
+        command = shlex.join(["python", "-m", f"benchmarks.{name}", *map(_short, arguments)])
         self._title = title
-        self._parts = [f"`python -m benchmarks.{name} {command}`, {datetime.date.today()}."]
+        self._parts = [f"`{command}`, {datetime.date.today()}."]
 
     def add(self, part: str) -> None:
         """A paragraph or a table."""

@@ -6,8 +6,9 @@ question. Without, it stands on the memory's floor of an H200, times each of `--
 measurement, and the output says so. The call mix has options of its own.
 
 For each it looks for the most callers of one GPU of whose answers at most `--bad` have a gap or are
-refused; then for each of `--callers` it holds a fleet of as many GPUs as that makes, and adds GPUs until
-the target is met. Fleets beyond `--largest` callers are not held: their GPUs are counted by callers a GPU.
+refused, while 95 % begin within `--first-sound`; then for each of `--callers` it holds a fleet of as many
+GPUs as that makes, and adds GPUs until the targets are met. Fleets beyond `--largest` callers are not held:
+their GPUs are counted by callers a GPU.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from operator import itemgetter
 from pathlib import Path
 
@@ -40,13 +41,23 @@ class Search:
 
     Args:
         bad: the share of answers with a gap or refused that is borne.
+        first_sound: seconds from the end of a turn in which 95 % of the answers have to begin.
     """
 
     def __init__(
-        self, times: StepTimes, mix: CallMix, *, slots: int, seconds: float, bad: float, seed: int
+        self,
+        times: StepTimes,
+        mix: CallMix,
+        *,
+        slots: int,
+        seconds: float,
+        bad: float,
+        first_sound: float,
+        seed: int,
     ) -> None:
         self.times = times
-        self._mix, self._slots, self._seconds, self._bad, self._seed = mix, slots, seconds, bad, seed
+        self._mix, self._slots, self._seconds, self._seed = mix, slots, seconds, seed
+        self._bad, self._first_sound = bad, first_sound
         self._held: dict[tuple[int, int], tuple[Tally, float]] = {}
 
     def hold(self, callers: int, gpus: int = 1) -> tuple[Tally, float]:
@@ -61,11 +72,12 @@ class Search:
         return self._held[callers, gpus]
 
     def good(self, callers: int, gpus: int = 1) -> bool:
-        """The target is met."""
-        return self.hold(callers, gpus)[0].bad <= self._bad
+        """The targets are met. Where nobody was answered in the time, nobody waited too long."""
+        tally, _ = self.hold(callers, gpus)
+        return tally.bad <= self._bad and not tally.wait(95) > self._first_sound
 
     def callers_of_one(self) -> int:
-        """The most for which one GPU meets the target, to a thirtieth; 0: not even one."""
+        """The most for which one GPU meets the targets, to a thirtieth; 0: not even one."""
         if not self.good(1):
             return 0
         low, high = 1, 2
@@ -110,8 +122,9 @@ def draw(folder: Path, searches: list[Search], needed: dict[int, list[int]]) -> 
         label = search.times.source.partition(",")[0]
         callers = [each for each, _ in search.curve]
         color = f"C{index}"
-        bad.plot(callers, [100 * tally.bad for _, tally in search.curve], ".-", label=label, color=color)
-        waits.plot(callers, [1000 * tally.wait(95) for _, tally in search.curve], ".-", color=color)
+        bad.plot(callers, [100 * tally.bad for _, tally in search.curve], ".-", color=color)
+        late = [1000 * tally.wait(95) for _, tally in search.curve]
+        waits.plot(callers, late, ".-", label=label, color=color)
         waits.plot(callers, [1000 * tally.wait(50) for _, tally in search.curve], ".:", color=color)
         axes.plot(list(needed), [gpus[index] for gpus in needed.values()], ".-", label=label, color=color)
     bad.set(ylabel="% with gaps or refused", ylim=(-0.2, 10))
@@ -120,7 +133,7 @@ def draw(folder: Path, searches: list[Search], needed: dict[int, list[int]]) -> 
     for each in (bad, waits, axes):
         each.set_xscale("log")
         each.grid(alpha=0.3)
-    bad.legend()
+    waits.legend(loc="upper left")
     axes.legend()
     drawn = {"callers-of-one-gpu.svg": one, "gpus-for-callers.svg": fleet}
     folder.mkdir(parents=True, exist_ok=True)
@@ -136,8 +149,14 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--slower", type=float, nargs="+", default=[1.0, 10.0, 25.0], help="without: times the floor"
     )
+    parser.add_argument(
+        "--prefill-ms", type=float, help="what the prompt at the end of a turn adds to the turn that reads it"
+    )
     parser.add_argument("--callers", type=int, nargs="+", default=[100, 1000, 10_000, 100_000, 1_000_000])
     parser.add_argument("--bad", type=float, default=0.001, help="share of answers with gaps or refused")
+    parser.add_argument(
+        "--first-sound", type=float, default=1.0, help="seconds in which 95 %% of the answers begin"
+    )
     parser.add_argument("--slots", type=int, default=256, help="most answers at once that memory holds")
     parser.add_argument("--seconds", type=float, default=180.0, help="of each simulated fleet")
     parser.add_argument("--largest", type=int, default=1000, help="callers of the largest simulated fleet")
@@ -163,8 +182,18 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         print(f"simulate: {error}", file=sys.stderr)
         return 1
+    if options.prefill_ms is not None:
+        tables = [replace(times, prefill=options.prefill_ms / 1000) for times in tables]
     searches = [
-        Search(times, mix, slots=options.slots, seconds=options.seconds, bad=options.bad, seed=options.seed)
+        Search(
+            times,
+            mix,
+            slots=options.slots,
+            seconds=options.seconds,
+            bad=options.bad,
+            first_sound=options.first_sound,
+            seed=options.seed,
+        )
         for times in tables
     ]
     rows, most = [], []
@@ -184,7 +213,10 @@ def main(arguments: list[str] | None = None) -> int:
         )
         print(f"simulate: {search.times.source}: {callers} callers of one GPU", file=sys.stderr)
     print(f"{mix}\n")
-    print(f"At most {100 * options.bad:g} % of answers with gaps or refused, {options.slots} slots.\n")
+    print(
+        f"At most {100 * options.bad:g} % of answers with gaps or refused, the first sound of 95 % within"
+        f" {options.first_sound:g} s, {options.slots} slots.\n"
+    )
     if not options.times:
         print("No GPU was measured: these times are the memory's floor, times what is said.\n")
     print(table(HEAD, rows))

@@ -55,7 +55,10 @@ class FleetEngine(Engine):
 
     async def open(self) -> None:
         """Raises EngineError as soon as one of them cannot start; none is left running then."""
-        starting = [asyncio.create_task(engine.open()) for engine in self._engines]
+        await self._open_all(self._engines)
+
+    async def _open_all(self, engines: Sequence[ProcessEngine]) -> None:
+        starting = [asyncio.create_task(engine.open()) for engine in engines]
         try:
             await asyncio.gather(*starting)
         except BaseException:
@@ -113,8 +116,11 @@ class FleetEngine(Engine):
         )
 
     def _place(self, conversation: str | None) -> int:
-        up = [engine.up for engine in self._engines]
-        return self._placement.choose(conversation, up, [len(running) for running in self._running])
+        return self._placement.choose(conversation, self._able(), [len(running) for running in self._running])
+
+    def _able(self) -> list[bool]:
+        """Which of them may be given an answer. Where none may, any is as good."""
+        return [engine.up for engine in self._engines]
 
 
 class _Answer:

@@ -16,8 +16,10 @@ from typing import Any
 
 from engine.api import EngineError
 from engine.child import Child
+from engine.elastic import ElasticFleet
 from engine.fleet import FleetEngine
 from engine.process import ProcessEngine
+from engine.scaling import Bounds
 from engine.settings import EngineSettings
 from engine.wire import Ready, Refused, ToChild
 
@@ -81,7 +83,9 @@ class RayChild:
         """
         import ray
 
-        wants_gpu = settings.device != "cpu" and ray.cluster_resources().get("GPU", 0) > 0
+        # A cluster that grows may have no GPU yet: where one is asked for by name, it is to come.
+        has_gpu = ray.cluster_resources().get("GPU", 0) > 0
+        wants_gpu = settings.device.startswith("cuda") or (settings.device == "auto" and has_gpu)
         remote: Any = ray.remote(Host)
         actor = remote.options(
             num_cpus=1, num_gpus=settings.tp if wants_gpu else 0, max_concurrency=_AT_ONCE, max_restarts=0
@@ -93,6 +97,10 @@ class RayChild:
             raise EngineError(
                 "engine_start_failed", f"Ray lost the engine before it was ready: {error}"
             ) from None
+        except asyncio.CancelledError:
+            # It is not wanted any more, and may still be waiting for a node.
+            ray.kill(host)
+            raise
         if isinstance(opened, Refused):
             ray.kill(host)
             raise EngineError(opened.code, opened.message)
@@ -138,4 +146,8 @@ def create_fleet(settings: EngineSettings) -> FleetEngine:
             ray.init(None if settings.ray == LOCAL else settings.ray, logging_level=logging.WARNING)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             raise EngineError("ray_unreachable", f"--ray {settings.ray}: {error}") from None
-    return FleetEngine([ProcessEngine(settings, RayChild.start) for _ in range(settings.ray_engines)])
+    least, most = settings.ray_engines, settings.ray_max_engines or settings.ray_engines
+    engines = [ProcessEngine(settings, RayChild.start) for _ in range(most)]
+    if most == least:
+        return FleetEngine(engines)
+    return ElasticFleet(engines, Bounds(least, most, settings.ray_idle_s), settings.slots)

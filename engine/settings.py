@@ -54,7 +54,12 @@ class EngineSettings:
     ray: str | None = None
     """A Ray cluster whose nodes run the engines: its address, `auto`, or `local`, which starts one here."""
     ray_engines: int = 1
-    """Engines in that cluster, each on a GPU where there are GPUs."""
+    """Engines in that cluster, each on a GPU where there are GPUs; the fewest, where there may be more."""
+    ray_max_engines: int | None = None
+    """The most there may be: others are started while answers fill those there are, and drained once they are
+    not needed any more. None: there are always `ray_engines`."""
+    ray_idle_s: float = 300.0
+    """Seconds for which an engine has to have been one too many before it is drained."""
     watchdog_s: float = 60.0
     """Seconds in which the engine's process has to give a sign of life, else it is started again; 0: none."""
     logs: Literal["plain", "json"] = "plain"

@@ -95,6 +95,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--ray-engines", type=int, default=engine.ray_engines, help="how many (1)")
     parser.add_argument(
+        "--ray-max-engines",
+        type=int,
+        help="as many as this while sessions speak; never fewer than the former",
+    )
+    parser.add_argument(
+        "--ray-idle-s",
+        type=float,
+        default=engine.ray_idle_s,
+        help=f"seconds for which one of them has to be spare before it is drained ({engine.ray_idle_s:g})",
+    )
+    parser.add_argument(
         "--watchdog-s",
         type=float,
         default=engine.watchdog_s,
@@ -194,6 +205,8 @@ def run(options: argparse.Namespace) -> int:
                 watchdog_s=options.watchdog_s,
                 ray=options.ray,
                 ray_engines=options.ray_engines,
+                ray_max_engines=options.ray_max_engines,
+                ray_idle_s=options.ray_idle_s,
                 logs=options.log,
                 in_process=options.in_process,
             )
@@ -251,6 +264,11 @@ def _check(options: argparse.Namespace) -> None:
         (options.top_k < 1, "--top-k must be at least 1"),
         (not 0 < options.max_seconds < math.inf, "--max-seconds must be more than 0"),
         (options.ray_engines < 1, "--ray-engines must be at least 1"),
+        (
+            options.ray_max_engines is not None and options.ray_max_engines < options.ray_engines,
+            "--ray-max-engines must be at least --ray-engines",
+        ),
+        (not 0 <= options.ray_idle_s < math.inf, "--ray-idle-s must be 0 or more"),
         (not 0 <= options.watchdog_s < math.inf, "--watchdog-s must be 0 or more"),
         (not 0 <= options.port <= 65535, "--port must be between 0 and 65535"),
         (bool(options.ssl_keyfile) and not options.ssl_certfile, "--ssl-keyfile needs --ssl-certfile"),

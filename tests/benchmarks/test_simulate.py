@@ -86,7 +86,29 @@ def test_the_command_answers_how_many(tmp_path, capsys):
     assert (tmp_path / "callers-of-one-gpu.svg").stat().st_size < 60_000
 
 
+def test_what_a_prompt_takes_can_be_said(tmp_path, capsys):
+    path = tmp_path / "times.json"
+    path.write_text(QUICK.to_json())
+    # A target that nobody can meet: the row is then that of one caller, who waits for nobody.
+    arguments = ["--times", str(path), "--seconds", "60", "--callers", "1", "--first-sound", "0.001"]
+    for prompt, first_sound in (("0", 10), ("40", 50)):
+        assert simulate.main([*arguments, "--prefill-ms", prompt]) == 0
+        (row,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| quick |")]
+        assert [int(cell) for cell in row.split(" | ")[2:4]] == [0, first_sound]
+
+
 def test_without_a_measurement_that_is_said(capsys):
     arguments = ["--slower", "25", "--seconds", "5", "--callers", "1", "--slots", "2", "--bad", "0.5"]
     assert simulate.main(arguments) == 0
     assert "No GPU was measured" in capsys.readouterr().out
+
+
+def test_who_waits_too_long_for_the_first_sound_is_as_bad_as_a_gap():
+    def most(first_sound: float) -> int:
+        search = simulate.Search(
+            QUICK, MIX, slots=64, seconds=60.0, bad=0.01, first_sound=first_sound, seed=1
+        )
+        return search.callers_of_one()
+
+    assert most(0.001) == 0
+    assert 0 < most(0.05) < most(60.0)

@@ -128,8 +128,8 @@ def test_make_targets_exist(document):
 
 @pytest.fixture(scope="module")
 def options():
-    """Every option of every command, as --help tells it."""
-    told = ""
+    """Every option of every command, and of the benchmark with a page of its own, as --help tells it."""
+    commands = [["benchmarks.simulate"]]
     for words in (
         "serve",
         "talk",
@@ -142,11 +142,11 @@ def options():
         "doctor",
         "",
     ):
+        commands.append(["realtime.server.cli", *words.split()])
+    told = ""
+    for module_and_words in commands:
         done = subprocess.run(
-            [sys.executable, "-m", "realtime.server.cli", *words.split(), "--help"],
-            capture_output=True,
-            text=True,
-            check=True,
+            [sys.executable, "-m", *module_and_words, "--help"], capture_output=True, text=True, check=True
         )
         told += done.stdout
     return set(re.findall(r"--[a-z][a-z0-9-]*", told))

@@ -69,6 +69,8 @@ def test_serve_tells_what_is_wrong_in_one_line(tmp_path):
     one_line(run("serve", "--model", str(tmp_path / "missing"), "--port", "0"), "missing", "no such folder")
     one_line(run("serve", "--model", str(tmp_path), "--port", "0"), "config.json cannot be read")
     one_line(run("serve", "--slots", "0"), "--slots")
+    one_line(run("serve", "--ray-engines", "3", "--ray-max-engines", "2"), "--ray-max-engines")
+    one_line(run("serve", "--ray-idle-s", "-1"), "--ray-idle-s")
     one_line(run("serve", "--ssl-certfile", str(tmp_path / "no.pem")), "no.pem")
     one_line(run("serve", "--host", "203.0.113.1", "--open"), "cannot listen on 203.0.113.1")
     one_line(run("serve", "--host", "0.0.0.0"), "there are no keys", "--keys FILE", "--open")

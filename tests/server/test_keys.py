@@ -1,6 +1,7 @@
 """Keys and client secrets: every way in, every way that stays shut, over real sockets."""
 
 import asyncio
+import contextlib
 
 import httpx
 import openai
@@ -171,6 +172,28 @@ def test_another_replica_that_shares_the_secret_takes_it_and_one_that_does_not_r
     other, _ = access(secret=b"of somebody else").secrets.mint("ada", {"type": "realtime"})
     code, _ = refused(f"{guarded}/v1/realtime", additional_headers={"Authorization": f"Bearer {other}"})
     assert code == 3000
+
+
+def test_a_secret_that_one_gateway_made_opens_a_session_on_another(tmp_path):
+    shared = tmp_path / "secret"
+    shared.write_text("shared by all replicas\n")
+    with contextlib.ExitStack() as stack:
+        one, other = (
+            stack.enter_context(
+                app(EchoEngine(EngineSettings("echo")), access=access(secret=signing_secret(shared, None)))
+            )
+            for _ in range(2)
+        )
+        made = httpx.post(
+            f"{http(one)}/v1/realtime/client_secrets",
+            headers={"Authorization": f"Bearer {RIGHT}"},
+            json={"session": {"type": "realtime", "instructions": "Be brief."}},
+        ).json()
+        browser = ["realtime", f"openai-insecure-api-key.{made['value']}"]
+        with connect(f"{other}/v1/realtime", subprotocols=browser) as socket:
+            assert receive(socket)["session"]["instructions"] == "Be brief."
+            say(socket, "good evening")
+            assert until(socket, "response.done")[-1]["response"]["status"] == "completed"
 
 
 def test_a_largest_secret_still_travels_in_a_header(guarded):
