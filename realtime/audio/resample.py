@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import soxr
 
+_SCALE = np.float32(1 / 32768)
+
 
 class StreamResampler:
     """PCM16 bytes at one rate to float32 samples at another; pieces join without a click.
@@ -17,5 +19,5 @@ class StreamResampler:
 
     def add(self, pcm: bytes) -> np.ndarray:
         """PCM16 mono to float32 [samples] in -1 to 1: what is complete by now."""
-        sound = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / 32768
+        sound = np.multiply(np.frombuffer(pcm, dtype="<i2"), _SCALE, dtype=np.float32)
         return self._stream.resample_chunk(sound)

@@ -48,7 +48,7 @@ class _Layers:
         self._graph, self._weights = graph, weights
 
     def spectrum(self, sound: str) -> str:
-        """Magnitudes [streams, 4 * 129] of 4 frames. The last reaches past the end: sound is mirrored there."""
+        """Magnitudes [streams, 4 * 129] of 4 frames; past its end sound is mirrored."""
         padded = self._one("Pad", sound, self._numbers(0, 0, 0, _CONTEXT), mode="reflect")
         frames = self._windows(padded, _FRAME, _HOP, _FRAMES)
         basis = self._weights["model.stft.forward_basis_buffer"][:, 0].T
