@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-_FLOAT, _INT64 = 1, 7
-_TYPES = {np.dtype(np.float32): _FLOAT, np.dtype(np.int64): _INT64}
+_FLOAT = 1
+_TYPES = {np.dtype(np.float32): _FLOAT, np.dtype(np.int16): 5, np.dtype(np.int64): 7}
 _IR_VERSION, _OPSET = 8, 15
 
 
@@ -39,7 +39,7 @@ class Graph:
         self._named = 0
 
     def constant(self, value: np.ndarray) -> str:
-        """A tensor, float32 or int64, that is part of the model."""
+        """A tensor, float32 or of whole numbers, that is part of the model."""
         name = self._name()
         shape = b"".join(_number(1, size) for size in value.shape)
         data = np.ascontiguousarray(value).tobytes()
@@ -54,14 +54,28 @@ class Graph:
         self._node(operator, inputs, names, attributes)
         return names
 
+    def numbers(self, *values: int) -> str:
+        """A constant of whole numbers: positions, sizes."""
+        return self.constant(np.array(values, np.int64))
+
+    def reshape(self, value: str, columns: int) -> str:
+        """As many rows as there are then: [-1, columns]."""
+        return self.add("Reshape", value, self.numbers(-1, columns))[0]
+
+    def windows(self, value: str, size: int, step: int, count: int) -> str:
+        """Windows of each row, which may overlap, one below the other: [rows * count, size]."""
+        begins = range(0, count * step, step)
+        slices = [self.add("Slice", value, *map(self.numbers, (at, at + size, 1)))[0] for at in begins]
+        return self.reshape(self.add("Concat", *slices, axis=1)[0], size)
+
+    def input(self, name: str, shape: Sequence[int | str], kind: type[np.generic] = np.float32) -> None:
+        """The model is given a tensor; sizes that differ from call to call have names."""
+        self._parts.append(_bytes(11, _value(name, shape, _TYPES[np.dtype(kind)])))
+
     def output(self, value: str, name: str) -> None:
         """A value is the model's, float32, under this name."""
         self._node("Identity", (value,), (name,), {})
-        self._parts.append(_bytes(12, _value(name, None)))
-
-    def input(self, name: str, shape: Sequence[int | str]) -> None:
-        """The model is given a float32 tensor; sizes that differ from call to call have names."""
-        self._parts.append(_bytes(11, _value(name, shape)))
+        self._parts.append(_bytes(12, _value(name, None, _FLOAT)))
 
     def model(self) -> bytes:
         """The whole as a file."""
@@ -87,8 +101,8 @@ def _attribute(name: str, value: int | str) -> bytes:
     return _bytes(1, name.encode()) + _bytes(4, value.encode()) + _number(20, text)
 
 
-def _value(name: str, shape: Sequence[int | str] | None) -> bytes:
-    kind = _number(1, _FLOAT)
+def _value(name: str, shape: Sequence[int | str] | None, element: int) -> bytes:
+    kind = _number(1, element)
     if shape is not None:
         sizes = [_number(1, one) if isinstance(one, int) else _bytes(2, one.encode()) for one in shape]
         kind += _bytes(2, b"".join(_bytes(1, size) for size in sizes))

@@ -49,12 +49,12 @@ class _Layers:
 
     def spectrum(self, sound: str) -> str:
         """Magnitudes [streams, 4 * 129] of 4 frames; past its end sound is mirrored."""
-        padded = self._one("Pad", sound, self._numbers(0, 0, 0, _CONTEXT), mode="reflect")
-        frames = self._windows(padded, _FRAME, _HOP, _FRAMES)
+        padded = self._one("Pad", sound, self._graph.numbers(0, 0, 0, _CONTEXT), mode="reflect")
+        frames = self._graph.windows(padded, _FRAME, _HOP, _FRAMES)
         basis = self._weights["model.stft.forward_basis_buffer"][:, 0].T
         parts = [self._product(frames, half) for half in (basis[:, :_BINS], basis[:, _BINS:])]
         power = self._one("Add", *(self._one("Mul", part, part) for part in parts))
-        return self._reshape(self._one("Sqrt", power), _FRAMES * _BINS)
+        return self._graph.reshape(self._one("Sqrt", power), _FRAMES * _BINS)
 
     def convolution(self, x: str, layer: int, channels: int, *, frames: int, stride: int) -> str:
         """Three frames wide, silence on either side, then what is above zero."""
@@ -66,16 +66,16 @@ class _Layers:
         elif frames == stride:
             weight = weight[channels:]
         else:
-            x = self._one("Pad", x, self._numbers(0, channels, 0, channels))
-            x = self._windows(x, 3 * channels, stride * channels, frames // stride)
+            x = self._one("Pad", x, self._graph.numbers(0, channels, 0, channels))
+            x = self._graph.windows(x, 3 * channels, stride * channels, frames // stride)
         x = self._product(x, weight)
         x = self._one("Add", x, self._graph.constant(self._weights[f"{name}.bias"]))
-        return self._reshape(self._one("Relu", x), -(-frames // stride) * weight.shape[1])
+        return self._graph.reshape(self._one("Relu", x), -(-frames // stride) * weight.shape[1])
 
     def lstm(self, x: str, state: str) -> tuple[str, str]:
         """One step. Returns hidden and cell state, each [1, streams, 128]."""
-        hidden, cell = self._graph.add("Split", state, self._numbers(1, 1), outputs=2, axis=0)
-        steps = self._one("Unsqueeze", x, self._numbers(0))
+        hidden, cell = self._graph.add("Split", state, self._graph.numbers(1, 1), outputs=2, axis=0)
+        steps = self._one("Unsqueeze", x, self._graph.numbers(0))
         given = [self._graph.constant(self._gates(f"weight_{which}")[None]) for which in ("ih", "hh")]
         bias = np.concatenate([self._gates(f"bias_{which}") for which in ("ih", "hh")])
         given.append(self._graph.constant(bias[None]))
@@ -86,7 +86,7 @@ class _Layers:
 
     def probability(self, hidden: str) -> str:
         """[streams, 1]."""
-        x = self._reshape(self._one("Relu", hidden), _STATE)
+        x = self._graph.reshape(self._one("Relu", hidden), _STATE)
         x = self._product(x, self._weights["model.decoder.decoder.2.weight"][0])
         x = self._one("Add", x, self._graph.constant(self._weights["model.decoder.decoder.2.bias"]))
         return self._one("Sigmoid", x)
@@ -96,22 +96,8 @@ class _Layers:
         gates = np.split(self._weights[f"model.decoder.rnn.{name}"], 4)
         return np.concatenate([gates[which] for which in (0, 3, 1, 2)])
 
-    def _windows(self, x: str, size: int, step: int, count: int) -> str:
-        """Windows of each row that overlap, one below the other: [streams * count, size]."""
-        slices = [
-            self._one("Slice", x, *map(self._numbers, (at, at + size, 1)))
-            for at in range(0, count * step, step)
-        ]
-        return self._reshape(self._one("Concat", *slices, axis=1), size)
-
     def _product(self, x: str, weight: np.ndarray) -> str:
         return self._one("MatMul", x, self._graph.constant(weight.astype(np.float32)))
-
-    def _reshape(self, x: str, columns: int) -> str:
-        return self._one("Reshape", x, self._numbers(-1, columns))
-
-    def _numbers(self, *values: int) -> str:
-        return self._graph.constant(np.array(values, np.int64))
 
     def _one(self, operator: str, *inputs: str, **attributes: int | str) -> str:
         return self._graph.add(operator, *inputs, outputs=1, **attributes)[0]

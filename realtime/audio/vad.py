@@ -14,18 +14,19 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-import numpy as np
-
 from realtime.audio.pace import Pace
-from realtime.audio.resample import StreamResampler
-from realtime.audio.silero import SAMPLE_RATE, WINDOW, Silero, SileroState
+from realtime.audio.resample import MARGIN, WINDOW, WindowResampler
+from realtime.audio.silero import Silero, SileroState
 
 log = logging.getLogger(__name__)
 
 WIRE_RATE = 24_000
 _BYTES_PER_S = 2 * WIRE_RATE
 _PIECE = _BYTES_PER_S
-"""Sound is resampled a second at a time: minutes that come at once hold no other stream up."""
+"""Sound is taken a second at a time: of minutes that come at once it is known how much waits."""
+_HEARD = 2 * WINDOW
+_NEEDED = _HEARD + 2 * 2 * MARGIN
+"""Bytes of a window, and of what has to be there to resample it."""
 _LARGEST_BATCH = 256
 
 Heard = Callable[[int, list[float]], None]
@@ -48,8 +49,7 @@ class VadStream:
         self._closed = self._lost = False
         # Two counters with one writer each, so that neither side needs a lock to know the lag.
         self._fed = self._taken = 0
-        # Nothing is begun before there is sound: a resampler takes 50 kB, and most sessions may be silent.
-        self.epoch = -1
+        self._begin(0)
 
     @property
     def behind_s(self) -> float:
@@ -91,22 +91,21 @@ class VadStream:
     def _begin(self, epoch: int) -> None:
         self.epoch = epoch
         self.state = SileroState()
-        self._resampler = StreamResampler(WIRE_RATE, SAMPLE_RATE)
-        self._samples = np.empty(0, np.float32)
+        # It begins out of silence.
+        self._sound = bytearray(2 * MARGIN)
 
     @property
     def has_more(self) -> bool:
         """Sound enough for another window is there already."""
-        waiting = (self._fed - self._taken) // 2 * SAMPLE_RATE // WIRE_RATE
-        return len(self._samples) + waiting >= WINDOW
+        return len(self._sound) + self._fed - self._taken >= _NEEDED
 
-    def next_window(self) -> np.ndarray | None:
-        """The next 512 samples at 16 kHz, if they are there."""
+    def next_window(self) -> bytes | None:
+        """The next 768 samples with the margin before and after them, if they are there."""
         if self._closed or self._lost:
             return None
         if self.epoch < self._wanted:
             self._begin(self._wanted)
-        while len(self._samples) < WINDOW:
+        while len(self._sound) < _NEEDED:
             try:
                 epoch, pcm = self._inbox.popleft()
             except IndexError:
@@ -114,10 +113,13 @@ class VadStream:
             self._taken += len(pcm)
             if epoch < self._wanted:
                 continue
+            if len(pcm) % 2:
+                raise ValueError("half a sample")
             if epoch != self.epoch:
                 self._begin(epoch)
-            self._samples = np.concatenate((self._samples, self._resampler.add(pcm)))
-        window, self._samples = self._samples[:WINDOW], self._samples[WINDOW:]
+            self._sound += pcm
+        window = bytes(self._sound[:_NEEDED])
+        del self._sound[:_HEARD]
         return window
 
     def lose(self) -> bool:
@@ -136,7 +138,7 @@ class VadWorker:
 
     def __init__(self, post: Post = lambda call: call()) -> None:
         self._post = post
-        self._model = Silero()
+        self._resampler, self._model = WindowResampler(), Silero()
         self._pace = Pace()
         self._streams: set[VadStream] = set()
         self._ready: dict[VadStream, None] = {}
@@ -181,7 +183,7 @@ class VadWorker:
     def _run(self) -> None:
         behind = False
         while streams := self._wait(behind):
-            batch: list[tuple[VadStream, np.ndarray]] = []
+            batch: list[tuple[VadStream, bytes]] = []
             for stream in streams:
                 try:
                     window = stream.next_window()
@@ -222,10 +224,10 @@ class VadWorker:
                     behind = True
         return behind
 
-    def _hear(self, batch: list[tuple[VadStream, np.ndarray]]) -> None:
+    def _hear(self, batch: list[tuple[VadStream, bytes]]) -> None:
         streams = [stream for stream, _ in batch]
         try:
-            windows = np.concatenate([window for _, window in batch]).reshape(-1, WINDOW)
+            windows = self._resampler.windows([window for _, window in batch])
             probabilities = self._model.hear(windows, [stream.state for stream in streams])
         except Exception as error:
             if len(batch) == 1:
