@@ -166,6 +166,7 @@ class VadWorker:
             self._ready[stream] = None
             # A thread that is woken for every piece of sound takes the others' time, and gathers nothing.
             if self._idle:
+                self._idle = False
                 self._changed.notify()
 
     def forget(self, stream: VadStream) -> None:
@@ -201,12 +202,12 @@ class VadWorker:
         """The streams that may have a window; none once the worker is stopped. `behind`: sound that came in
         time is not heard yet, so nothing waits for more."""
         with self._changed:
+            if not behind and (pause := self._pace.pause_s(time.monotonic())):
+                self._changed.wait_for(lambda: self._stopping, pause)
             while not self._ready and not self._stopping:
                 self._idle = True
                 self._changed.wait()
             self._idle = False
-            if not behind and (pause := self._pace.pause_s(time.monotonic())):
-                self._changed.wait_for(lambda: self._stopping, pause)
             if self._stopping:
                 return []
             streams = list(self._ready)[:_LARGEST_BATCH]
