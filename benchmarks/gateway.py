@@ -1,12 +1,12 @@
 """What one core of gateway bears: `python -m benchmarks.gateway`.
 
-`--talking` sessions send 20 ms of sound every 20 ms, speech and silence, under server_vad, are answered by
-the echo engine at the pace at which its answers play, and interrupt every fourth answer; `--idle` more are
-open and say nothing. The whole gateway (sockets, protocol, voice activity detection) is pinned to one core;
-the engine's process and the clients have the others. An event there and back every second, behind the
-session's own sound, shows how long the gateway lets anything wait. Beside it, in the same run, the same
-clients with `benchmarks.bare`, which reads frames and does nothing with them: what is above that is the
-gateway's own.
+`--talking` sessions (several numbers: one after another) send 20 ms of sound every 20 ms, speech and silence,
+under server_vad, are answered by the echo engine at the pace at which its answers play, and interrupt every
+fourth answer; `--idle` more are open and say nothing. The whole gateway (sockets, protocol, voice activity
+detection) is pinned to one core; the engine's process and the clients have the others. An event there and
+back every second, behind the session's own sound, shows how long the gateway lets anything wait. Beside it,
+in the same run, the same clients with `benchmarks.bare`, which reads frames and does nothing with them: what
+is above that is the gateway's own.
 
 Memory: of the gateway's process before there are sessions, with the idle ones, and with all of them at the
 end.
@@ -17,10 +17,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import statistics
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import psutil
 import torch
@@ -38,6 +38,7 @@ from realtime.bench.server_load import ServerLoad
 QUESTION = Path(__file__).parents[1] / "examples" / "question.wav"
 CORE = 0
 HEAD = (
+    "talking",
     "server",
     "CPU of one core, %",
     "there and back p50, ms",
@@ -54,10 +55,12 @@ HEAD = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the clients met, and what it cost the server."""
+    """What the clients met, and what it cost the server: the share of a core while all talked, and the most
+    bytes of memory."""
 
     figures: Figures
-    server: dict[str, Any]
+    cpu: float | None
+    memory: int
 
 
 def hold(load: Load, server: Served, processes: int) -> Outcome:
@@ -68,14 +71,18 @@ def hold(load: Load, server: Served, processes: int) -> Outcome:
     watch = ServerLoad(metrics_url(load.url), None, server.pid)
     clients = Clients(load, processes)
     try:
-        Run(clients, watch, figures, warm_up=load.ramp + 1.0).watch()
+        warm_up = load.ramp + 1.0
+        seconds = Run(clients, watch, figures, warm_up=warm_up).watch()
+        memory = watch.summary()["memory_most"]
     finally:
         clients.close()
         watch.close()
-    return Outcome(figures, watch.summary())
+    talking = (each for each in seconds if warm_up + 1.0 <= each["second"] <= load.ramp + load.seconds)
+    shares = [each["cpu"] for each in talking if each["cpu"] is not None]
+    return Outcome(figures, statistics.fmean(shares) if shares else None, memory)
 
 
-def row(name: str, outcome: Outcome) -> tuple[str, ...]:
+def row(talking: int, name: str, outcome: Outcome) -> tuple[str, ...]:
     """Of the table."""
     figures = outcome.figures
 
@@ -83,8 +90,9 @@ def row(name: str, outcome: Outcome) -> tuple[str, ...]:
         return number(figures.percentile(which, percent), 1, factor=1000)
 
     return (
+        f"{talking}",
         name,
-        number(outcome.server["cpu_busiest"], factor=100),
+        number(outcome.cpu, factor=100),
         *(ms("round_trip", each) for each in (50, 99, 100)),
         *(ms("commit", each) for each in (50, 99)),
         f"{figures.counts['answers']}",
@@ -115,7 +123,7 @@ def move(process: psutil.Process, cores: list[int]) -> None:
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gateway", description=__doc__)
-    parser.add_argument("--talking", type=int, default=200)
+    parser.add_argument("--talking", type=int, nargs="+", default=[200])
     parser.add_argument("--idle", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=40.0)
     parser.add_argument("--ramp", type=float, default=12.0, help="seconds over which sessions are opened")
@@ -139,7 +147,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ["CHROMA_REALTIME_ECHO_PACE"] = "1"
     load = Load(
         url="",
-        sessions=options.talking,
+        sessions=0,
         idle=options.idle,
         speeches=(read_speech(options.recording, 0.02),),
         ramp=options.ramp,
@@ -148,34 +156,38 @@ def main(arguments: list[str] | None = None) -> int:
         interrupts=4,
         probe_s=1.0,
     )
-    rows = []
+    rows, memory = [], []
     try:
-        if not options.no_bare:
-            with served((), module=("benchmarks.bare",), core=CORE) as server:
-                rows.append(row("bare socket", hold(load, server, options.processes)))
-        most = str(options.talking + options.idle + 1)
-        with served(("--model", "echo", "--max-sessions", most), module=SERVER, core=CORE) as server:
-            for child in psutil.Process(server.pid).children():
-                move(child, others)
-            empty = psutil.Process(server.pid).memory_info().rss
-            idle = asyncio.run(idle_memory(server.address, server.pid, options.idle))
-            outcome = hold(load, server, options.processes)
-            rows.append(row("gateway", outcome))
+        for talking in options.talking:
+            load = replace(load, sessions=talking)
+            if not options.no_bare:
+                with served((), module=("benchmarks.bare",), core=CORE) as server:
+                    rows.append(row(talking, "bare socket", hold(load, server, options.processes)))
+            most = str(talking + options.idle + 1)
+            with served(("--model", "echo", "--max-sessions", most), module=SERVER, core=CORE) as server:
+                for child in psutil.Process(server.pid).children():
+                    move(child, others)
+                empty = psutil.Process(server.pid).memory_info().rss
+                idle = asyncio.run(idle_memory(server.address, server.pid, options.idle))
+                outcome = hold(load, server, options.processes)
+            rows.append(row(talking, "gateway", outcome))
+            memory.append(
+                f"Memory of the gateway, {talking} talking: {empty / 1e6:.0f} MB without sessions,"
+                f" {idle / max(1, options.idle) / 1e3:.0f} kB an idle session,"
+                f" {(outcome.memory - empty - idle) / max(1, talking) / 1e3:.0f} kB more a talking one, its"
+                " conversation included."
+            )
     except (RuntimeError, OSError, ValueError) as error:
         print(f"gateway: {error}", file=sys.stderr)
         return 1
     report = Report("What one core of gateway bears", "gateway", arguments)
     report.add(
-        f"{options.talking} sessions talking in appends of 20 ms with server_vad, {options.idle} idle,"
-        f" {options.seconds:g} s; the server on one core, clients and engine on {len(others)} other."
+        f"Sessions talking in appends of 20 ms with server_vad, and {options.idle} idle ones,"
+        f" {options.seconds:g} s each; the server on one core, clients and engine on {len(others)} other."
     )
     report.add(table(HEAD, rows))
-    talking = outcome.server["memory_most"] - empty - idle
-    report.add(
-        f"Memory of the gateway: {empty / 1e6:.0f} MB without sessions,"
-        f" {idle / max(1, options.idle) / 1e3:.0f} kB an idle session,"
-        f" {talking / max(1, options.talking) / 1e3:.0f} kB more a talking one, its conversation included."
-    )
+    for each in memory:
+        report.add(each)
     report.keep(options, torch.device("cpu"))
     return 0
 

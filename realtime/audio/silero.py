@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from realtime.audio.silero_graph import batched
+
 SAMPLE_RATE = 16_000
 WINDOW = 512
 """Samples of one window at 16 kHz: 32 ms."""
@@ -46,9 +48,8 @@ class Silero:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(
-            str(model_path()), options, providers=["CPUExecutionProvider"]
+            batched(model_path().read_bytes()), options, providers=["CPUExecutionProvider"]
         )
-        self._rate = np.array(SAMPLE_RATE, np.int64)
 
     def hear(self, windows: np.ndarray, states: list[SileroState]) -> np.ndarray:
         """The next window of each stream.
@@ -60,11 +61,14 @@ class Silero:
         Returns:
             Probability of speech, float32 [streams].
         """
-        sound = np.concatenate((np.stack([state.context for state in states]), windows), axis=1)
-        lstm = np.stack([state.lstm for state in states], axis=1)
-        inputs = {"input": sound, "state": lstm, "sr": self._rate}
-        probabilities, lstm = self._session.run(None, inputs)
+        # np.stack would make an array object more of every row.
+        context = np.concatenate([state.context for state in states]).reshape(-1, _CONTEXT)
+        lstm = np.concatenate([state.lstm for state in states]).reshape(-1, 2, 128).transpose(1, 0, 2)
+        sound = np.concatenate((context, windows), axis=1)
+        inputs = {"sound": sound, "state": np.ascontiguousarray(lstm)}
+        probabilities, lstm = self._session.run(("probability", "next_state"), inputs)
         for row, state in enumerate(states):
-            state.lstm = lstm[:, row]
-            state.context = sound[row, -_CONTEXT:]
+            # Copied: a view would keep the whole batch for as long as its stream is silent.
+            state.lstm = lstm[:, row].copy()
+            state.context = sound[row, -_CONTEXT:].copy()
         return probabilities[:, 0]

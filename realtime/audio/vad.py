@@ -1,33 +1,40 @@
 """Voice activity of all sessions in one thread, so that no event loop ever waits for it.
 
-Each turn takes the next window of every stream that has one and runs them as one batch. A stream's
-results come in order; which streams share a batch changes nothing.
+Each turn takes the next window of every stream that has one and runs them as one batch; while many talk,
+turns are spaced out so that batches are large. A stream's results come in order; which streams share a batch
+changes nothing.
 """
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
-import numpy as np
-
-from realtime.audio.resample import StreamResampler
-from realtime.audio.silero import SAMPLE_RATE, WINDOW, Silero, SileroState
+from realtime.audio.pace import Pace
+from realtime.audio.resample import MARGIN, WINDOW, WindowResampler
+from realtime.audio.silero import Silero, SileroState
 
 log = logging.getLogger(__name__)
 
 WIRE_RATE = 24_000
 _BYTES_PER_S = 2 * WIRE_RATE
 _PIECE = _BYTES_PER_S
-"""Sound is resampled a second at a time: minutes that come at once hold no other stream up."""
+"""Sound is taken a second at a time: of minutes that come at once it is known how much waits."""
+_HEARD = 2 * WINDOW
+_NEEDED = _HEARD + 2 * 2 * MARGIN
+"""Bytes of a window, and of what has to be there to resample it."""
 _LARGEST_BATCH = 256
 
 Heard = Callable[[int, list[float]], None]
-"""Called in the worker's thread with an epoch and its next probabilities, in order."""
+"""Called with an epoch and its next probabilities, in order."""
 Failed = Callable[[str], None]
-"""Called in the worker's thread, once: the stream hears no more."""
+"""Called once: the stream hears no more."""
+Post = Callable[[Callable[[], None]], None]
+"""Called in the worker's thread; has a function called in the streams' own, in order, and returns at once."""
 
 
 class VadStream:
@@ -39,7 +46,7 @@ class VadStream:
         self._failed = failed
         self._inbox: deque[tuple[int, bytes]] = deque()
         self._wanted = 0
-        self._closed = False
+        self._closed = self._lost = False
         # Two counters with one writer each, so that neither side needs a lock to know the lag.
         self._fed = self._taken = 0
         self._begin(0)
@@ -47,11 +54,11 @@ class VadStream:
     @property
     def behind_s(self) -> float:
         """Seconds of sound that were fed and wait to be heard. A feeder can wait for it to shrink."""
-        return 0.0 if self._closed else (self._fed - self._taken) / _BYTES_PER_S
+        return 0.0 if self._closed or self._lost else (self._fed - self._taken) / _BYTES_PER_S
 
     def feed(self, epoch: int, pcm: bytes) -> None:
         """More sound of an epoch: PCM16 mono at 24 kHz, whole samples."""
-        if self._closed:
+        if self._closed or self._lost:
             return
         for start in range(0, len(pcm), _PIECE):
             self._inbox.append((epoch, pcm[start : start + _PIECE]))
@@ -69,21 +76,36 @@ class VadStream:
         self._inbox.clear()
         self._worker.forget(self)
 
+    def deliver(self, epoch: int, probability: float) -> None:
+        """Hand out the next result."""
+        if not self._closed:
+            self._heard(epoch, [probability])
+
+    def tell_lost(self, message: str) -> None:
+        """Hand out that there are no more."""
+        if not self._closed:
+            self._failed(message)
+
     # The rest belongs to the worker's thread.
 
     def _begin(self, epoch: int) -> None:
         self.epoch = epoch
         self.state = SileroState()
-        self._resampler = StreamResampler(WIRE_RATE, SAMPLE_RATE)
-        self._samples = np.empty(0, np.float32)
+        # It begins out of silence.
+        self._sound = bytearray(2 * MARGIN)
 
-    def next_window(self) -> np.ndarray | None:
-        """The next 512 samples at 16 kHz, if they are there."""
-        if self._closed:
+    @property
+    def has_more(self) -> bool:
+        """Sound enough for another window is there already."""
+        return len(self._sound) + self._fed - self._taken >= _NEEDED
+
+    def next_window(self) -> bytes | None:
+        """The next 768 samples with the margin before and after them, if they are there."""
+        if self._closed or self._lost:
             return None
         if self.epoch < self._wanted:
             self._begin(self._wanted)
-        while len(self._samples) < WINDOW:
+        while len(self._sound) < _NEEDED:
             try:
                 epoch, pcm = self._inbox.popleft()
             except IndexError:
@@ -91,32 +113,37 @@ class VadStream:
             self._taken += len(pcm)
             if epoch < self._wanted:
                 continue
+            if len(pcm) % 2:
+                raise ValueError("half a sample")
             if epoch != self.epoch:
                 self._begin(epoch)
-            self._samples = np.concatenate((self._samples, self._resampler.add(pcm)))
-        window, self._samples = self._samples[:WINDOW], self._samples[WINDOW:]
+            self._sound += pcm
+        window = bytes(self._sound[:_NEEDED])
+        del self._sound[:_HEARD]
         return window
 
-    def deliver(self, probability: float) -> None:
-        """Hand out the result of the window that was taken last."""
-        if not self._closed:
-            self._heard(self.epoch, [probability])
-
-    def fail(self, error: Exception) -> None:
-        """This stream cannot be heard any more."""
-        if not self._closed:
-            self._closed = True
-            self._failed(f"Voice activity detection failed: {error}")
+    def lose(self) -> bool:
+        """This stream cannot be heard any more. Returns whether that is new."""
+        before, self._lost = self._lost, True
+        return not before
 
 
 class VadWorker:
-    """The thread that listens for all streams."""
+    """The thread that listens for all streams.
 
-    def __init__(self) -> None:
-        self._model = Silero()
+    Args:
+        post: brings results to the thread that the streams belong to, those of a whole batch at once; without
+            it they are handed out in the worker's.
+    """
+
+    def __init__(self, post: Post = lambda call: call()) -> None:
+        self._post = post
+        self._resampler, self._model = WindowResampler(), Silero()
+        self._pace = Pace()
         self._streams: set[VadStream] = set()
         self._ready: dict[VadStream, None] = {}
         self._changed = threading.Condition()
+        self._idle = False
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="voice-activity", daemon=True)
         self._thread.start()
@@ -128,7 +155,7 @@ class VadWorker:
             return max((stream.behind_s for stream in self._streams), default=0.0)
 
     def stream(self, heard: Heard, failed: Failed) -> VadStream:
-        """A new stream; `heard` and `failed` are called in the worker's thread and must return at once."""
+        """A new stream; `heard` and `failed` are called as `post` has it, and must return at once."""
         stream = VadStream(self, heard, failed)
         with self._changed:
             self._streams.add(stream)
@@ -137,7 +164,10 @@ class VadWorker:
     def wake(self, stream: VadStream) -> None:
         with self._changed:
             self._ready[stream] = None
-            self._changed.notify()
+            # A thread that is woken for every piece of sound takes the others' time, and gathers nothing.
+            if self._idle:
+                self._idle = False
+                self._changed.notify()
 
     def forget(self, stream: VadStream) -> None:
         with self._changed:
@@ -152,8 +182,9 @@ class VadWorker:
         self._thread.join()
 
     def _run(self) -> None:
-        while streams := self._wait():
-            batch: list[tuple[VadStream, np.ndarray]] = []
+        behind = False
+        while streams := self._wait(behind):
+            batch: list[tuple[VadStream, bytes]] = []
             for stream in streams:
                 try:
                     window = stream.next_window()
@@ -163,14 +194,20 @@ class VadWorker:
                     if window is not None:
                         batch.append((stream, window))
             if batch:
+                self._pace.began(time.monotonic(), len(batch))
                 self._hear(batch)
-                self._requeue([stream for stream, _ in batch])
+            behind = self._requeue([stream for stream, _ in batch])
 
-    def _wait(self) -> list[VadStream]:
-        """The streams that may have a window; none once the worker is stopped."""
+    def _wait(self, behind: bool) -> list[VadStream]:
+        """The streams that may have a window; none once the worker is stopped. `behind`: sound that came in
+        time is not heard yet, so nothing waits for more."""
         with self._changed:
+            if not behind and (pause := self._pace.pause_s(time.monotonic())):
+                self._changed.wait_for(lambda: self._stopping, pause)
             while not self._ready and not self._stopping:
+                self._idle = True
                 self._changed.wait()
+            self._idle = False
             if self._stopping:
                 return []
             streams = list(self._ready)[:_LARGEST_BATCH]
@@ -178,25 +215,45 @@ class VadWorker:
                 del self._ready[stream]
             return streams
 
-    def _requeue(self, streams: list[VadStream]) -> None:
-        """What had one window may have another; it queues behind those that wait."""
+    def _requeue(self, streams: list[VadStream]) -> bool:
+        """What has more than the window it had queues behind those that wait. Returns whether any has."""
+        behind = False
         with self._changed:
             for stream in streams:
-                if stream in self._streams:
+                if stream.has_more and stream in self._streams:
                     self._ready[stream] = None
+                    behind = True
+        return behind
 
-    def _hear(self, batch: list[tuple[VadStream, np.ndarray]]) -> None:
+    def _hear(self, batch: list[tuple[VadStream, bytes]]) -> None:
         streams = [stream for stream, _ in batch]
         try:
-            windows = np.stack([window for _, window in batch])
+            windows = self._resampler.windows([window for _, window in batch])
             probabilities = self._model.hear(windows, [stream.state for stream in streams])
         except Exception as error:
-            self._report(streams, error)
+            if len(batch) == 1:
+                self._report(streams, error)
+            else:
+                # No state has advanced: each alone, so that what fails for one is not the others' end.
+                for one in batch:
+                    self._hear([one])
             return
-        for stream, probability in zip(streams, probabilities, strict=True):
-            stream.deliver(float(probability))
+        epochs = [stream.epoch for stream in streams]
+        results = list(zip(streams, epochs, probabilities.tolist(), strict=True))
+        self._post(lambda: _deliver(results))
 
     def _report(self, streams: list[VadStream], error: Exception) -> None:
         log.error("voice activity detection failed on %d streams", len(streams), exc_info=error)
+        message = f"Voice activity detection failed: {error}"
         for stream in streams:
-            stream.fail(error)
+            if stream.lose():
+                self._post(functools.partial(stream.tell_lost, message))
+
+
+def _deliver(results: list[tuple[VadStream, int, float]]) -> None:
+    """What one stream's owner does with its result is none of the others' business."""
+    for stream, epoch, probability in results:
+        try:
+            stream.deliver(epoch, probability)
+        except Exception:
+            log.exception("what was heard of a stream could not be taken")

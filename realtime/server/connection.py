@@ -8,7 +8,7 @@ import itertools
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from engine import Engine, Finished, Request
@@ -70,12 +70,8 @@ class Connection:
 
     async def run(self) -> None:
         """Serve until either side closes."""
-        loop = asyncio.get_running_loop()
         # Not before: who listens is held by the detector, and a call may end before it is run.
-        self._ear = self._services.vad.stream(
-            lambda epoch, probabilities: _call(loop, lambda: self._heard(epoch, probabilities)),
-            lambda message: _call(loop, lambda: self._deaf(message)),
-        )
+        self._ear = self._services.vad.stream(self._heard, self._deaf)
         with self._services.draining.guest(self):
             await self._run()
 
@@ -304,9 +300,3 @@ class Connection:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.error("a session's task failed", exc_info=error)
-
-
-def _call(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
-    """From the detector's thread into the loop, unless the loop is gone."""
-    with contextlib.suppress(RuntimeError):
-        loop.call_soon_threadsafe(what)

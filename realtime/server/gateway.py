@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -39,6 +40,12 @@ _SESSION_LIMITS = tuple({one.name for one in fields(Limits)} & {one.name for one
 
 def _nothing(*_: str) -> None:
     return None
+
+
+def _post(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    """From the detector's thread into the loop, unless the loop is gone."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(call)
 
 
 def _turn_model() -> TurnModel | None:
@@ -121,7 +128,7 @@ class Gateway:
     @contextlib.asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         """Open and close everything that lives as long as the server."""
-        vad = VadWorker()
+        vad = VadWorker(functools.partial(_post, asyncio.get_running_loop()))
         judging = ThreadPoolExecutor(1, thread_name_prefix="end-of-turn")
         self._services = Services(
             self.engine,

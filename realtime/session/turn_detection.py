@@ -3,7 +3,8 @@ here, only positions in samples."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 WINDOW = 768
 """Samples of one window at 24 kHz: 32 ms, what the detector hears at a time."""
@@ -38,8 +39,7 @@ class TurnEnded:
 Happening = TurnStarted | TurnPaused | TurnEnded
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
+class Thresholds(NamedTuple):
     """The session's turn detection, in the detector's units (samples; `speech` in windows).
 
     `speech` starts a turn, `silence` ends it; `pause`: silence after which somebody judges whether it is
@@ -52,11 +52,13 @@ class Thresholds:
     pause: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TurnState:
+class TurnState(NamedTuple):
     """Where one session's sound stands. `position` is where the next window begins; `floor` is the end of
     what was committed or cleared: no turn reaches back before it. `rising` counts the windows of speech
-    that have not started a turn yet. `start` is where the open turn begins, None between turns."""
+    that have not started a turn yet. `start` is where the open turn begins, None between turns.
+
+    A tuple, as the thresholds are: every window of every session makes some, and a frozen dataclass takes
+    three times as long."""
 
     position: int
     floor: int = 0
@@ -74,7 +76,9 @@ class TurnState:
 
 def forget_before(state: TurnState, position: int) -> TurnState:
     """Sound before `position` is gone: no turn that begins from now on reaches back there."""
-    return replace(state, floor=max(state.floor, position))
+    if position <= state.floor:
+        return state
+    return state._replace(floor=position)
 
 
 def cut(state: TurnState, position: int) -> TurnState:
@@ -86,41 +90,38 @@ def next_window(
     state: TurnState, probability: float, thresholds: Thresholds
 ) -> tuple[TurnState, Happening | None]:
     """Take the next window."""
-    begin = state.position
-    state = replace(state, position=begin + WINDOW)
-    if begin < state.floor:
-        return state, None
+    if state.position < state.floor:
+        return state._replace(position=state.position + WINDOW), None
     if state.start is None:
-        return _wait(state, begin, probability, thresholds)
-    return _follow(state, state.start, begin, probability, thresholds)
+        return _wait(state, probability, thresholds)
+    return _follow(state, state.start, probability, thresholds)
 
 
-def _wait(
-    state: TurnState, begin: int, probability: float, thresholds: Thresholds
-) -> tuple[TurnState, Happening | None]:
+def _wait(state: TurnState, probability: float, thresholds: Thresholds) -> tuple[TurnState, Happening | None]:
+    begin, end = state.position, state.position + WINDOW
     # Speech under way may weaken for a window; what begins it may not.
     if probability < thresholds.probability - (_HYSTERESIS if state.rising > 1 else 0):
-        return replace(state, rising=0), None
+        return TurnState(end, state.floor), None
     rising = state.rising + 1
     if rising < thresholds.speech:
-        return replace(state, rising=rising), None
+        return TurnState(end, state.floor, rising), None
     first = begin - (rising - 1) * WINDOW
     start = max(state.floor, first - thresholds.padding)
-    return TurnState(state.position, state.floor, start=start), TurnStarted(start)
+    return TurnState(end, state.floor, start=start), TurnStarted(start)
 
 
 def _follow(
-    state: TurnState, start: int, begin: int, probability: float, thresholds: Thresholds
+    state: TurnState, start: int, probability: float, thresholds: Thresholds
 ) -> tuple[TurnState, Happening | None]:
+    begin, end = state.position, state.position + WINDOW
     if probability >= max(thresholds.probability - _HYSTERESIS, 0.01):
-        return replace(state, silent_since=None, paused=False), None
+        return TurnState(end, state.floor, start=start), None
     silent_since = begin if state.silent_since is None else state.silent_since
     # Cut at the very sample where the silence is long enough: what follows belongs to the next turn.
     enough = max(silent_since + thresholds.silence, begin)
-    if enough <= state.position:
-        return TurnState(state.position, enough), TurnEnded(start, enough)
-    state = replace(state, silent_since=silent_since)
+    if enough <= end:
+        return TurnState(end, enough), TurnEnded(start, enough)
     pause = thresholds.pause
-    if pause is None or state.paused or silent_since + pause > state.position:
-        return state, None
-    return replace(state, paused=True), TurnPaused(start, state.position)
+    paused = not state.paused and pause is not None and silent_since + pause <= end
+    following = TurnState(end, state.floor, 0, start, silent_since, state.paused or paused)
+    return following, TurnPaused(start, end) if paused else None

@@ -171,7 +171,7 @@ def test_an_offer_that_cannot_be_answered(echo, content, code, status):
 def test_a_refused_offer_leaves_nobody_listening(monkeypatch):
     workers = set()
     model = VadWorker.__init__
-    monkeypatch.setattr(VadWorker, "__init__", lambda self: workers.add(self) or model(self))
+    monkeypatch.setattr(VadWorker, "__init__", lambda self, *given: workers.add(self) or model(self, *given))
     with app(EchoEngine(EngineSettings(model="echo"))) as url:
         refused = httpx.post(f"{url.replace('ws', 'http', 1)}/v1/realtime/calls", content="no sdp")
         assert refused.status_code == 400
