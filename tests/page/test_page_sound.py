@@ -223,3 +223,34 @@ def test_a_wav_that_the_page_writes_it_reads_again(lab):
         """,
     )
     assert 0 < worst < 1e-4
+
+
+def test_what_comes_while_the_speaker_is_being_stopped_is_not_played(lab):
+    """The audio thread takes a moment to say how much was heard; meanwhile more comes of what was cut."""
+    result = js(
+        lab,
+        """
+        const { Speaking } = await import("/page/talk/speaking.js");
+        let silent;
+        const did = [], sent = [];
+        const speaker = {
+            items: ["old", "begun"],
+            play: item => did.push(`play ${item}`),
+            end: item => did.push(`end ${item}`),
+            stop: () => new Promise(done => (silent = done)),
+        };
+        const speaking = new Speaking(speaker, event => sent.push([event.type, event.item_id]));
+        const delta = item => speaking.delta({ item_id: item, delta: btoa("\\0\\0") });
+        delta("begun");
+        const stopped = speaking.stop();
+        delta("begun");
+        speaking.done({ item_id: "begun" });
+        delta("next");
+        silent(new Map([["old", 900], ["begun", 80]]));
+        await stopped;
+        speaking.done({ item_id: "next" });
+        return { did, sent };
+        """,
+    )
+    assert result["did"] == ["play begun", "play next", "end next"]
+    assert [one for kind, one in result["sent"] if kind.endswith("truncate")] == ["old", "begun"]

@@ -36,6 +36,11 @@ export class Speaker extends EventTarget {
     return this.#sounding.size > 0;
   }
 
+  /** What is being played, or about to be. */
+  get items() {
+    return [...this.#sounding];
+  }
+
   play(item, samples) {
     this.#sounding.add(item);
     this.#node.port.postMessage({ add: item, samples }, [samples.buffer]);

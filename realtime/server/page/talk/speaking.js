@@ -34,9 +34,10 @@ export class Speaking {
    * said. Returns what was cut: milliseconds heard, by item.
    */
   async stop() {
+    // Before anything is waited for: meanwhile more of them may come.
+    for (const item of [...this.#decoders.keys(), ...this.#speaker.items]) this.#cut.add(item);
     const heard = await this.#speaker.stop();
     for (const [item, ms] of heard) {
-      this.#cut.add(item);
       this.#send({ type: "conversation.item.truncate", item_id: item, content_index: 0, audio_end_ms: ms });
       // What is left of its words, only the server can say.
       this.#send({ type: "conversation.item.retrieve", item_id: item });
