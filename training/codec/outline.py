@@ -66,7 +66,9 @@ class Outline(nn.Module):
 def load_outline(folder: Path) -> Outline:
     """What this stage made, frozen."""
     model = Outline(load_codec(folder))
-    model.load_state_dict(load_stage(folder, "outline"))
+    weights = load_stage(folder, "outline")
+    # Weights that are kept are rounded. The codebooks are the codec's: rounded, they would move codes.
+    model.load_state_dict(weights | model.quantizer.state_dict(prefix="quantizer."))
     return model.eval().requires_grad_(False)
 
 
