@@ -175,7 +175,7 @@ STAGES = {
         Stage("encoder", ("codes",), 1500, _encoder),
         Stage("sketch", ("codes",), 900, _sketch),
         Stage("outline", ("sketch",), 420, _outline),
-        Stage("decoder", ("outline",), 3_900, _decoder),
+        Stage("decoder", ("outline",), 12_000, _decoder),
         Stage("voice", ("speech", "reasoner", "encoder"), 1_000, _voice),
         Stage("checkpoint", ("decoder", "voice"), 0, _checkpoint),
     )
