@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import os
 import threading
 from collections.abc import Iterator
@@ -71,7 +72,7 @@ def test_conversations_are_held_and_measured(echo, question, tmp_path, capsys):
         assert "first audio after commit" in (tmp_path / name).read_text()
     said = capsys.readouterr()
     assert "first audio after end of speech" in said.out
-    assert "sessions 2 open of" in said.err
+    assert re.search(r"sessions \d open of \d opened", said.err)
 
 
 @pytest.mark.parametrize("manual", [False, True])
