@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-from engine.api import SAMPLE_RATE, Audio, Message, Reference, Request, Text
+from engine.api import SAMPLE_RATE, Audio, EngineError, Message, Reference, Request, Text
 from engine.chroma.ears import Ears
 from engine.chroma.hearing import joined
 from engine.chroma.llama import KvPool
@@ -39,8 +39,18 @@ class Jobs:
         self._settings, self._chroma, self._ears, self._prompts = settings, chroma, ears, prompts
 
     def make(self, request: Request, voice: StoredVoice | Reference | None) -> tuple[Job, int]:
-        """The job of a request, and how many of its messages the model is not shown."""
+        """The job of a request, and how many of its messages the model is not shown.
+
+        Raises:
+            EngineError: `transcription_unsupported`; what `fit` and `VoicePrompts` raise.
+        """
         settings, chroma = self._settings, self._chroma
+        if request.transcribe is not None and not chroma.prompt.follows_instructions:
+            message = (
+                "this model follows no instructions, so it writes nothing down: start the server with"
+                " --transcriber whisper:ID and name that model as transcription.model"
+            )
+            raise EngineError("transcription_unsupported", message)
         sounds = {sound.id: self._ears.hear(sound) for sound in request.sounds()}
 
         def ids_of(messages: Sequence[Message]) -> list[int]:

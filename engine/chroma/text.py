@@ -47,6 +47,7 @@ class ChatPrompt:
         self._tokenizer = tokenizer
         self._audio_token = audio_token
         self._knows_tools = bool(_KNOWS_TOOLS.search(tokenizer.get_chat_template(tools=[])))
+        self.follows_instructions = self._shows_system_messages()
 
     def __call__(
         self, messages: Sequence[Message], heard: Callable[[Audio], int], tools: Sequence[Tool] = ()
@@ -78,6 +79,14 @@ class ChatPrompt:
         for index, piece in enumerate(_SENTINELS.split(rendered)):
             ids += self.plain(texts[int(piece)]) if index % 2 else self.markup(piece)
         return self._spread(ids, draft.sounds)
+
+    def _shows_system_messages(self) -> bool:
+        """A template that leaves them out belongs to a model that was never instructed."""
+        draft = _Draft(lambda _: 0)
+        draft.add(Message("system", (Text("instruction"),)))
+        draft.add(Message("user", (Text("words"),)))
+        rendered = self._tokenizer.apply_chat_template(draft.chat, tokenize=False)
+        return _SENTINEL.format(draft.texts["instruction"]) in rendered
 
     def markup(self, text: str) -> list[int]:
         """Token ids of the template's own words, special tokens among them."""

@@ -5,6 +5,7 @@ from golden import GOLDEN
 
 from engine.api import Audio, EngineError, Message, Text
 from engine.chroma.text import ChatPrompt, Words, load_tokenizer
+from engine.models import NANO_FOLDER
 
 AUDIO_TOKEN, AUDIO_BOS, AUDIO_EOS = 632, 635, 636
 
@@ -40,6 +41,12 @@ def test_a_conversation_is_the_template_with_one_audio_token_for_each_embedding(
     )
     assert tokenizer.decode(ids) == expected
     assert ids.count(AUDIO_TOKEN) == 5
+
+
+def test_it_is_known_whether_instructions_are_read(tokenizer, prompt):
+    assert prompt.follows_instructions
+    nano = load_tokenizer(NANO_FOLDER)
+    assert not ChatPrompt(nano, nano.convert_tokens_to_ids("<|AUDIO|>")).follows_instructions
 
 
 @pytest.mark.parametrize(

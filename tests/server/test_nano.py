@@ -93,3 +93,25 @@ def test_tools_cost_as_little_as_nano_is_told_of_them(server):
             assert 0 < costs[1] - costs[0] < 20
 
     asyncio.run(talk())
+
+
+def test_it_writes_nothing_down_and_says_so(server):
+    """It follows no instructions: what it would make of one is an answer, not what was said."""
+    session = {
+        "type": "realtime",
+        "max_output_tokens": 2,
+        "audio": {"input": {"transcription": {"model": "chroma"}}},
+    }
+
+    async def talk():
+        async with connect(server) as caller:
+            await caller.do.session.update(session=session)
+            await caller.until("session.updated")
+            await caller.append(recording("sum") + SILENCE)
+            failed = (await caller.until("conversation.item.input_audio_transcription.failed"))[-1]
+            assert failed.error.code == "transcription_unsupported"
+            assert "--transcriber whisper:" in failed.error.message
+            await caller.do.input_audio_buffer.clear()
+            await caller.until("input_audio_buffer.cleared")
+
+    asyncio.run(talk())

@@ -116,7 +116,10 @@ const HANDLERS = {
   },
   "conversation.item.input_audio_transcription.delta": grow,
   "conversation.item.input_audio_transcription.completed": settle,
-  "conversation.item.input_audio_transcription.failed": (talk, { item_id }) => settle(talk, { item_id, text: "(not understood)" }),
+  "conversation.item.input_audio_transcription.failed": (talk, { item_id, error }) => {
+    const none = error?.code === "transcription_unsupported"; // The model hears, and writes nothing down.
+    return settle(talk, { item_id, text: none ? "(spoken)" : "(not understood)" });
+  },
   "response.output_audio_transcript.delta": (talk, event) => {
     const one = grow(talk, event);
     if (one?.spoken === undefined) Object.assign(one, { spoken: true, said: 0 });
