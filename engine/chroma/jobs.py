@@ -23,6 +23,8 @@ from engine.voices.store import StoredVoice
 _COMMON_ANSWER = 512
 """Tokens of text that a long answer takes."""
 _TRIAL_WORDS = 20
+_FREELY = 100.0
+"""A temperature at which every code that may be drawn at all is as likely as any other."""
 _TURN_QUESTION = (
     "You hear somebody speak. Has the speaker finished, so that it is your turn to answer, or will the"
     " speaker go on? Say Yes for finished, No for going on."
@@ -92,9 +94,9 @@ class Jobs:
         them to begin, and some time more."""
         prompt = self._chroma.prompt
         frames = len(prompt.plain("one two three four ")) * (_TRIAL_WORDS + slots)
-        # Whatever it says, nothing ends it.
+        # Whatever it says, nothing ends it: not its text, and drawn so freely, not its frames.
         counting = ReasonerPrompt(prompt.plain("Count."), None, im_end=-1, most=frames)
-        return Job("trial", counting, voice, Sampling(0.0, 0), max_frames=frames)
+        return Job("trial", counting, voice, Sampling(_FREELY, 0), max_frames=frames)
 
     def judge(self, audio: Audio) -> Future[float]:
         """Probability that whoever speaks in this sound has said all there is to say."""

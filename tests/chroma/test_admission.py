@@ -1,9 +1,16 @@
 """How many answers a machine is trusted with, and what becomes of one too many."""
 
+import asyncio
+import math
+
 import pytest
+from golden import GOLDEN
 from test_loop import Clock, ScriptedReasoner, ScriptedSpeaker, job
 
+from engine import EngineSettings
+from engine.chroma.engine import ChromaEngine
 from engine.chroma.parity import Answer
+from engine.runtime import admission
 from engine.runtime.admission import capacity, measure
 from engine.runtime.loop import FrameLoop
 
@@ -102,3 +109,19 @@ def test_who_waits_gets_the_place_of_one_that_ends():
         loop.turn()
     assert [answer.reason for answer in answers] == ["completed", "completed"]
     assert max(map(len, speaker.batches)) == 1
+
+
+@pytest.mark.parametrize("model", ["nano", str(GOLDEN)])
+def test_what_is_measured_of_a_model_does_not_end_before_it_is_measured(model, tmp_path, monkeypatch):
+    measured = {}
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(admission, "capacity", lambda seconds: measured.update(seconds) or 1)
+    engine = ChromaEngine(EngineSettings(model=model, slots=2, voices_dir=tmp_path))
+
+    async def begin():
+        await engine.open()
+        await engine.close()
+
+    asyncio.run(begin())
+    assert measured
+    assert all(math.isfinite(seconds) for seconds in measured.values())
