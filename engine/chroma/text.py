@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerFast
 
 from engine.api import Audio, Call, EngineError, Message, Text, Tool
@@ -47,7 +49,6 @@ class ChatPrompt:
         self._tokenizer = tokenizer
         self._audio_token = audio_token
         self._knows_tools = bool(_KNOWS_TOOLS.search(tokenizer.get_chat_template(tools=[])))
-        self.follows_instructions = self._shows_system_messages()
 
     def __call__(
         self, messages: Sequence[Message], heard: Callable[[Audio], int], tools: Sequence[Tool] = ()
@@ -80,12 +81,17 @@ class ChatPrompt:
             ids += self.plain(texts[int(piece)]) if index % 2 else self.markup(piece)
         return self._spread(ids, draft.sounds)
 
-    def _shows_system_messages(self) -> bool:
-        """A template that leaves them out belongs to a model that was never instructed."""
+    @cached_property
+    def follows_instructions(self) -> bool:
+        """A template that leaves system messages out, or refuses them, is that of a model that was never
+        instructed."""
         draft = _Draft(lambda _: 0)
         draft.add(Message("system", (Text("instruction"),)))
         draft.add(Message("user", (Text("words"),)))
-        rendered = self._tokenizer.apply_chat_template(draft.chat, tokenize=False)
+        try:
+            rendered = self._tokenizer.apply_chat_template(draft.chat, tokenize=False)
+        except TemplateError:
+            return False
         return _SENTINEL.format(draft.texts["instruction"]) in rendered
 
     def markup(self, text: str) -> list[int]:

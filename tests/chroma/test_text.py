@@ -47,6 +47,8 @@ def test_it_is_known_whether_instructions_are_read(tokenizer, prompt):
     assert prompt.follows_instructions
     nano = load_tokenizer(NANO_FOLDER)
     assert not ChatPrompt(nano, nano.convert_tokens_to_ids("<|AUDIO|>")).follows_instructions
+    nano.chat_template = "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+    assert not ChatPrompt(nano, 0).follows_instructions
 
 
 @pytest.mark.parametrize(
