@@ -85,8 +85,8 @@ class Scaling:
         return ended + self._shrunk(places, now)
 
     def _grown(self, places: Sequence[Place], now: float, ended: list[int]) -> list[tuple[Move, int]]:
-        room = sum(places[index].room for index in _wanted(places))
-        count = len(_wanted(places))
+        wanted = _wanted(places)
+        count, room = len(wanted), sum(places[index].room for index in wanted)
         # One that still drains is there at once; one that was off is not.
         candidates = [
             (Move.KEEP, index)

@@ -1,16 +1,27 @@
-"""A model's weights out of its ONNX file, and a small graph put together as another."""
+"""ONNX files: run by onnxruntime, their weights taken out, and small graphs put together as others."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 from onnx import helper, numpy_helper
 
 _IR_VERSION, _OPSET = 8, 15
 """Old enough for every onnxruntime that this package takes."""
+
+
+def open_session(model: bytes | Path) -> Any:
+    """A model to run, in the thread that asks: many sessions share a core."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    given = model if isinstance(model, bytes) else str(model)
+    return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
 
 
 def read_weights(model: bytes) -> dict[str, np.ndarray]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import onnxruntime
 import soxr
 
-from realtime.audio.onnx_file import Graph
+from realtime.audio.onnx_file import Graph, open_session
+from realtime.audio.silero import SAMPLE_RATE
 
-_SOURCE, _TARGET = 24_000, 16_000
+_SOURCE, _TARGET = 24_000, SAMPLE_RATE
 WINDOW = 768
 """Samples at 24 kHz that become 512 at 16 kHz: 32 ms."""
 MARGIN = 144
@@ -28,10 +28,7 @@ class WindowResampler:
     """Filters as soxr does by default. Windows of a stream join without a click."""
 
     def __init__(self) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(_graph(), options, providers=["CPUExecutionProvider"])
+        self._session = open_session(_graph())
 
     def windows(self, sounds: Sequence[bytes]) -> np.ndarray:
         """A window of each stream with the margin before and after it: PCM16 mono at 24 kHz, 1056 samples.

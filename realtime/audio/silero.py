@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
+from realtime.audio.onnx_file import open_session
 from realtime.audio.silero_graph import batched
 
 SAMPLE_RATE = 16_000
@@ -44,12 +44,7 @@ class Silero:
     """The model. A row of a batch equals that stream run alone."""
 
     def __init__(self) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            batched(model_path().read_bytes()), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(batched(model_path().read_bytes()))
 
     def hear(self, windows: np.ndarray, states: list[SileroState]) -> np.ndarray:
         """The next window of each stream.

@@ -10,8 +10,9 @@ import importlib.util
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import soxr
+
+from realtime.audio.onnx_file import open_session
 
 _WIRE_RATE, _RATE = 24_000, 16_000
 _SAMPLES = 8 * _RATE
@@ -36,12 +37,7 @@ class TurnModel:
     """Judges pauses. Raises FileNotFoundError where there is no model."""
 
     def __init__(self) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            str(model_path()), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(model_path())
         self._filters = _mel_filters()
 
     def judge(self, pcm: bytes) -> float:

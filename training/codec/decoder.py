@@ -112,7 +112,7 @@ def train_decoder(folder: Path, codes: np.ndarray, *, seconds: float, seed: int 
         made, wanted = made.float()[:, judged:], whole[:, judged:]
         off, difference = phase(made, wanted), spectra(made, wanted)
         lower = sum(
-            (_share_wrong(each.float(), slowed(whole, down), judged // down))
+            _share_wrong(each.float(), slowed(whole, down), judged // down)
             for each, down in zip(early, _DOWN, strict=True)
         )
         first, last = _SPECTRA

@@ -30,16 +30,15 @@ class Coder:
         self._model, self._bank = load_codec(folder), filters(80, 1024)
 
     @torch.inference_mode()
-    def latents(self, sound: np.ndarray, shift: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """float32 [samples] at 24 kHz to latents [n, width] and codes [n, 8]; `shift` samples of silence come
-        first."""
+    def latents(self, sound: np.ndarray, shift: int) -> torch.Tensor:
+        """float32 [samples] at 24 kHz to latents [n, width]; `shift` samples of silence come first."""
         whole = torch.from_numpy(shifted(sound, shift))
-        latents = self._model.latents(log_mel(whole[None], self._bank))[0]
-        return latents, self._model.quantiser(latents, CODEBOOKS)[2]
+        return self._model.latents(log_mel(whole[None], self._bank))[0]
 
+    @torch.inference_mode()
     def __call__(self, sound: np.ndarray, shift: int) -> np.ndarray:
-        """Its codes alone: int64 [n, 8]."""
-        return self.latents(sound, shift)[1].numpy()
+        """Its codes: int64 [n, 8]."""
+        return self._model.quantiser(self.latents(sound, shift), CODEBOOKS)[2].numpy()
 
 
 class Ear:
@@ -57,29 +56,28 @@ class Ear:
         return self._quantiser(self._encoder(whole[None])[0], CODEBOOKS)[2].numpy()
 
 
-class Pieces:
-    """Pieces of the corpus at random shifts: sound [B, n * 1920], codes [B, 8, n], latents [B, n, width]."""
+class Excerpts:
+    """Of the corpus, at random shifts: sound [B, n * 1920] and its latents [B, n, width]."""
 
     def __init__(self, sounds: Sounds, coder: Coder, seed: int) -> None:
         self._sounds, self._coder = sounds, coder
         self._rng = np.random.default_rng(seed)
 
-    def draw(self, batch: int, length: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Pieces of `length` frames; sentences that are shorter are not drawn."""
+    def draw(self, batch: int, length: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Each of `length` frames; sentences that are shorter are not drawn."""
         sound: list[torch.Tensor] = []
-        codes, latents = [], []
+        latents = []
         while len(sound) < batch:
             index = int(self._rng.integers(len(self._sounds)))
             if self._sounds.samples(index) < length * SAMPLES_PER_FRAME:
                 continue
             shift = int(self._rng.integers(SAMPLES_PER_FRAME))
             whole = torch.from_numpy(shifted(self._sounds[index], shift))
-            latent, code = self._coder.latents(self._sounds[index], shift)
-            at = int(self._rng.integers(len(code) - length + 1))
+            latent = self._coder.latents(self._sounds[index], shift)
+            at = int(self._rng.integers(len(latent) - length + 1))
             sound.append(whole[at * SAMPLES_PER_FRAME : (at + length) * SAMPLES_PER_FRAME])
-            codes.append(code[at : at + length].T)
             latents.append(latent[at : at + length])
-        return torch.stack(sound), torch.stack(codes), torch.stack(latents)
+        return torch.stack(sound), torch.stack(latents)
 
 
 class SoundEncoder(nn.Module):
@@ -118,9 +116,9 @@ def train_encoder(folder: Path, sounds: Sounds, *, seconds: float, seed: int = 4
     device = pick_device()
     model = SoundEncoder().to(device).train()
     run = Run(folder, "encoder", model, seconds=seconds, rate=1.5e-3)
-    pieces = Pieces(sounds, Coder(folder), seed + run.step)
+    excerpts = Excerpts(sounds, Coder(folder), seed + run.step)
     while not run.over:
-        sound, _, latents = pieces.draw(_BATCH, _FRAMES)
+        sound, latents = excerpts.draw(_BATCH, _FRAMES)
         made = model(sound.to(device))
         target = latents.to(device)
         error = (made - target)[:, _LEAD:].square().mean()
