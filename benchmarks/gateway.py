@@ -114,6 +114,13 @@ async def idle_memory(address: str, pid: int, sessions: int) -> int:
     return taken
 
 
+def _options(sessions: int) -> tuple[str, ...]:
+    """Of a server that takes so many sessions as fast as they come: all clients are one address here."""
+    rates = ("--max-handshakes-per-s", "--max-address-handshakes-per-s")
+    unlimited = (word for rate in rates for word in (rate, "10000"))
+    return ("--model", "echo", "--max-sessions", str(sessions), *unlimited)
+
+
 def move(process: psutil.Process, cores: list[int]) -> None:
     """Let every thread of a process run on these cores alone."""
     for thread in process.threads():
@@ -163,8 +170,7 @@ def main(arguments: list[str] | None = None) -> int:
             if not options.no_bare:
                 with served((), module=("benchmarks.bare",), core=CORE) as server:
                     rows.append(row(talking, "bare socket", hold(load, server, options.processes)))
-            most = str(talking + options.idle + 1)
-            with served(("--model", "echo", "--max-sessions", most), module=SERVER, core=CORE) as server:
+            with served(_options(talking + options.idle + 1), module=SERVER, core=CORE) as server:
                 for child in psutil.Process(server.pid).children():
                     move(child, others)
                 empty = psutil.Process(server.pid).memory_info().rss

@@ -74,11 +74,11 @@ def _ready(process: subprocess.Popen[bytes], log: object) -> str:
     raise SystemExit("soak: the server ended before it was ready")
 
 
-def talk(url: str, sessions: int, seconds: float, folder: Path) -> dict[str, int]:
+def talk(url: str, sessions: int, seconds: float, append_ms: int, folder: Path) -> dict[str, int]:
     """One round; returns the counts of `chroma-realtime bench`."""
     kept = folder / "round.json"
     options = ["--sessions", str(sessions), "--seconds", str(seconds), "--every", "6", "--json", str(kept)]
-    command = [*_COMMAND, "bench", url, str(SPEECH), *options]
+    command = [*_COMMAND, "bench", url, str(SPEECH), *options, "--append-ms", str(append_ms)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     if done.returncode:
         raise SystemExit(f"soak: bench failed: {done.stderr.strip()}")
@@ -97,13 +97,15 @@ def until_empty(url: str) -> None:
     raise SystemExit("soak: sessions are left that nobody holds")
 
 
-def soak(model: str, sessions: int, seconds: float, a_round: float, warm_up: int) -> list[Reading]:
+def soak(
+    model: str, sessions: int, seconds: float, a_round: float, append_ms: int, warm_up: int
+) -> list[Reading]:
     """Rounds until the time is over; prints each, and returns the readings after the warm-up."""
     readings: list[Reading] = []
     with served(model, sessions) as (server, url), tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
         while time.monotonic() - began < seconds or len(readings) < warm_up + 3:
-            counts = talk(url, sessions, a_round, Path(folder))
+            counts = talk(url, sessions, a_round, append_ms, Path(folder))
             until_empty(url)
             readings.append(read(server, began))
             now = readings[-1]
@@ -120,9 +122,17 @@ def main() -> int:
     parser.add_argument("--sessions", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=3600.0)
     parser.add_argument("--round", type=float, default=60.0, help="seconds that everybody talks")
+    parser.add_argument("--append-ms", type=int, default=20, help="sound of one append")
     parser.add_argument("--warm-up", type=int, default=2, help="rounds that are not counted")
     options = parser.parse_args()
-    readings = soak(options.model, options.sessions, options.seconds, options.round, options.warm_up)
+    readings = soak(
+        options.model,
+        options.sessions,
+        options.seconds,
+        options.round,
+        options.append_ms,
+        options.warm_up,
+    )
     grown = {
         "memory": growth([one.memory for one in readings]),
         "descriptors": growth([one.descriptors for one in readings]),

@@ -77,6 +77,8 @@ class ProcessEngine(Engine):
         self._keys = itertools.count(1)
         # Only the answer's generator holds the answer, so one that nobody reads any more leaves by itself.
         self._answers: weakref.WeakValueDictionary[int, _Answer] = weakref.WeakValueDictionary()
+        self._named: weakref.WeakValueDictionary[str, _Answer] = weakref.WeakValueDictionary()
+        """The same by their requests' ids."""
         self._calls: dict[int, asyncio.Future[Any]] = {}
         self._starts = 0
 
@@ -117,7 +119,7 @@ class ProcessEngine(Engine):
             message = f"an answer with id {request.id!r} is running already"
             return _only(_failed(EngineError("duplicate_request", message)))
         key = next(self._keys)
-        answer = self._answers[key] = _Answer(key, request.id)
+        answer = self._answers[key] = self._named[request.id] = _Answer(key)
         # Never waits: the child reads at once, so at most one conversation is buffered here.
         self._child.send(Respond(key, self._stripped(self._child, request)))
         return self._stream(answer)
@@ -179,7 +181,8 @@ class ProcessEngine(Engine):
                 self._child.send(Cancel(answer.key))
 
     def _find(self, request_id: str) -> _Answer | None:
-        return next((answer for answer in self._answers.values() if answer.id == request_id), None)
+        answer = self._named.get(request_id)
+        return answer if answer and answer.key in self._answers else None
 
     def _stripped(self, child: AnyChild, request: Request) -> Request:
         """The request without the sound that the child holds already."""
@@ -307,11 +310,10 @@ class ProcessEngine(Engine):
 
 
 class _Answer:
-    """One answer that the child is making. `key` names it on the wire, `id` beyond the wall."""
+    """One answer that the child is making. `key` names it on the wire."""
 
-    def __init__(self, key: int, request_id: str) -> None:
+    def __init__(self, key: int) -> None:
         self.key = key
-        self.id = request_id
         self.events: asyncio.Queue[Event] = asyncio.Queue()
 
 

@@ -112,6 +112,11 @@ class Listening:
         return self._vad is not None and self._vad.create_response
 
     @property
+    def unheard(self) -> int:
+        """Samples that are there and were not listened to yet."""
+        return self._buffer.end - self._state.position
+
+    @property
     def silence(self) -> Silence | None:
         """The silence within the open turn, once it may be the end of it."""
         since = self._state.silent_since

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import engine
-from engine import Audio, Finished
+from engine import SAMPLE_RATE, Audio, Finished
 from realtime.protocol.errors import ProtocolError
 from realtime.protocol.turns import ServerVad
 from realtime.session import idle
@@ -22,6 +22,9 @@ from realtime.session.listening import Listening, Turn
 from realtime.session.making import Make, error_event
 from realtime.session.responses import Responses
 from realtime.session.transcriptions import Transcriptions
+
+_LATE = 3 * SAMPLE_RATE // 2
+"""Samples that wait to be listened to, from which on no answer is begun early."""
 
 
 class Turns:
@@ -140,6 +143,9 @@ class Turns:
         if self._only_transcribes or not self._listening.answers:
             return effects
         if self._responses.active or self._responses.refused:
+            return effects
+        # A silence that is heard of that late is over; and who cannot keep up has no time for guesses.
+        if self._listening.unheard > _LATE:
             return effects
         effects += self.ahead(all_of_it=True)
         sound = self._listening.so_far()

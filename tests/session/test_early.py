@@ -45,6 +45,17 @@ def test_it_is_begun_when_silence_begins_with_all_that_was_heard_till_then():
     assert not request.only_if_room
 
 
+def test_what_is_listened_to_far_too_late_is_not_answered_early():
+    driver = Driver(early_answers="on")
+    driver.configure(turn_detection=VAD | {"silence_duration_ms": 1_600})
+    driver.append(ramp(80))
+    driver.hear(0, 0, *[0.9] * 18)
+    driver.hear(*[0.1] * 12)
+    assert driver.requests() == []
+    driver.hear(*[0.1] * 2)
+    assert len(driver.requests()) == 1
+
+
 def test_what_it_did_is_shown_when_the_turn_is_over_and_goes_on_from_there():
     driver = silent()
     (request,) = driver.requests()
