@@ -99,8 +99,12 @@ class Jobs:
         return Job("trial", counting, voice, Sampling(_FREELY, 0), max_frames=frames)
 
     def judge(self, audio: Audio) -> Future[float]:
-        """Probability that whoever speaks in this sound has said all there is to say."""
+        """Probability that whoever speaks in this sound has said all there is to say.
+
+        Raises EngineError (`no_turn_model`) where the model does not do as it is told."""
         chroma = self._chroma
+        if not chroma.prompt.follows_instructions:
+            raise EngineError("no_turn_model", "this model follows no instructions, so it judges no turns")
         sound = chroma.hearing.hear_pcm(audio.pcm)
         messages = (Message("system", (Text(_TURN_QUESTION),)), Message("user", (audio,)))
         ids = chroma.prompt(messages, lambda _: len(sound))

@@ -25,6 +25,7 @@ from engine import (
     Truncation,
 )
 from engine.chroma.engine import ChromaEngine
+from engine.models import NANO_FOLDER
 from engine.voices.store import VoiceStore
 
 TOOL = Tool("time", "What time it is.", {"type": "object"})
@@ -147,6 +148,20 @@ def test_a_pause_is_judged_by_the_model():
     first, second = asyncio.run(main())
     assert 0 < first < 1
     assert first == pytest.approx(second, rel=1e-4)
+
+
+def test_a_model_that_follows_no_instructions_judges_no_pause():
+    async def main():
+        engine = ChromaEngine(EngineSettings(model=str(NANO_FOLDER), device="cpu", slots=1))
+        await engine.open()
+        try:
+            await engine.turn_over(Audio("a", bytes(48_000)))
+        finally:
+            await engine.close()
+
+    with pytest.raises(EngineError) as raised:
+        asyncio.run(main())
+    assert raised.value.code == "no_turn_model"
 
 
 def test_a_sound_that_leaves_before_it_is_heard_is_not_kept():
