@@ -8,7 +8,7 @@ import logging
 import weakref
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from engine.api import (
     ENGINE_BROKEN,
@@ -17,13 +17,11 @@ from engine.api import (
     EngineError,
     Event,
     Finished,
-    Message,
-    Part,
-    Reference,
     Request,
     Voice,
 )
 from engine.child import AnyChild, Child, Start
+from engine.sent import SentSounds
 from engine.settings import EngineSettings
 from engine.stats import EngineStats
 from engine.wire import (
@@ -42,7 +40,6 @@ from engine.wire import (
 )
 
 log = logging.getLogger(__name__)
-Sound = TypeVar("Sound", Audio, Reference)
 
 FIRST_DELAY = 0.25
 """Seconds before a child that died is started again; doubled after each failure."""
@@ -67,10 +64,7 @@ class ProcessEngine(Engine):
         self._settings = settings
         self._start_elsewhere = start
         self._child: AnyChild | None = None
-        self._held: set[str] = set()
-        """Ids of the sounds that this child has been sent and has not been told to forget."""
-        self._arriving: dict[str, int] = {}
-        """Bytes that this child has been sent of sounds that are still being spoken."""
+        self._sent = SentSounds()
         self._up = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._why_down = EngineError("engine_closed", "the engine is not open")
@@ -121,7 +115,7 @@ class ProcessEngine(Engine):
         key = next(self._keys)
         answer = self._answers[key] = self._named[request.id] = _Answer(key)
         # Never waits: the child reads at once, so at most one conversation is buffered here.
-        self._child.send(Respond(key, self._stripped(self._child, request)))
+        self._child.send(Respond(key, self._strip(self._child, request)))
         return self._stream(answer)
 
     async def cancel(self, request_id: str) -> None:
@@ -131,18 +125,14 @@ class ProcessEngine(Engine):
 
     async def listen(self, audio: Audio, before: Request | None = None) -> None:
         # A child that died knows nothing of what came before: the request brings it the whole.
-        if self._child is None or (before is None and audio.id not in self._arriving):
+        if self._child is None or (before is None and audio.id not in self._sent.arriving):
             return
-        self._arriving[audio.id] = self._arriving.get(audio.id, 0) + len(audio.pcm)
-        self._child.send(Listen(audio, self._stripped(self._child, before) if before else None))
+        self._sent.more(audio)
+        self._child.send(Listen(audio, self._strip(self._child, before) if before else None))
 
     async def forget(self, audio_ids: Sequence[str]) -> None:
-        known = (self._held | self._arriving.keys()).intersection(audio_ids)
-        if known and self._child is not None:
-            self._held -= known
-            for audio_id in known:
-                self._arriving.pop(audio_id, None)
-            self._child.send(Forget(tuple(known)))
+        if self._child is not None and (known := self._sent.forget(audio_ids)):
+            self._child.send(Forget(known))
 
     async def voices(self) -> list[Voice]:
         """Raises EngineError (`engine_restarting`, `engine_died`, `engine_closed`) where no child can say."""
@@ -184,37 +174,18 @@ class ProcessEngine(Engine):
         answer = self._named.get(request_id)
         return answer if answer and answer.key in self._answers else None
 
-    def _stripped(self, child: AnyChild, request: Request) -> Request:
-        """The request without the sound that the child holds already."""
-
-        def sent(sound: Sound) -> Sound:
-            if isinstance(sound, Audio) and not sound.whole:
-                return replace(sound, pcm=sound.pcm[self._arriving.get(sound.id, 0) :])
-            if sound.id in self._held:
-                return replace(sound, pcm=b"")
-            self._held.add(sound.id)
-            arrived = self._arriving.pop(sound.id, 0)
-            if arrived > len(sound.pcm):
-                # It ended before what was heard of it: the child hears it anew.
-                child.send(Forget((sound.id,)))
-                arrived = 0
-            return replace(sound, pcm=sound.pcm[arrived:])
-
-        def light(part: Part) -> Part:
-            return sent(part) if isinstance(part, Audio) else part
-
-        def lightened(message: Message) -> Message:
-            return replace(message, parts=tuple(map(light, message.parts)))
-
-        voice = sent(request.voice) if isinstance(request.voice, Reference) else request.voice
-        return replace(request, messages=tuple(map(lightened, request.messages)), voice=voice)
+    def _strip(self, child: AnyChild, request: Request) -> Request:
+        light, longer = self._sent.strip(request)
+        if longer:
+            child.send(Forget(longer))
+        return light
 
     # --- the child's life
 
     def _adopt(self, child: AnyChild) -> None:
         self._child = child
         self._starts += 1
-        self._held, self._arriving = set(), {}
+        self._sent = SentSounds()
         self.model = child.model
         self._up.set()
 

@@ -139,9 +139,9 @@ def test_a_voice_for_once_crosses_to_another_process_once():
                 assert [event async for event in engine.respond(asked)][-1] == Finished(
                     "completed", (await engine_usage(engine, asked))
                 )
-            assert "v" in engine._held
+            assert "v" in engine._sent.whole
             await engine.forget(["v"])
-            assert "v" not in engine._held
+            assert "v" not in engine._sent.whole
         finally:
             await engine.close()
 

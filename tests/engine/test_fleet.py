@@ -111,9 +111,9 @@ def test_sound_is_heard_where_its_conversation_is(settings):
             before = said("hello", "before", conversation="c1")
             await fleet.listen(Audio("s", pcm(0.2)), before)
             await fleet.listen(Audio("s", pcm(0.2)))
-            assert [set(engine._arriving) for engine in fleet._engines] == [set(), {"s"}]
+            assert [set(engine._sent.arriving) for engine in fleet._engines] == [set(), {"s"}]
             await fleet.forget(["s"])
-            assert not fleet._engines[1]._arriving
+            assert not fleet._engines[1]._sent.arriving
             await fleet.listen(Audio("s", pcm(0.2)))
             assert [voice.name for voice in await fleet.voices()]
 
