@@ -24,6 +24,7 @@ from engine.child import AnyChild, Child, Start
 from engine.sent import SentSounds
 from engine.settings import EngineSettings
 from engine.stats import EngineStats
+from engine.watchdog import watch
 from engine.wire import (
     Answered,
     AskStats,
@@ -45,9 +46,6 @@ FIRST_DELAY = 0.25
 """Seconds before a child that died is started again; doubled after each failure."""
 
 LONGEST_DELAY = 30.0
-
-_UNWATCHED = 60.0
-"""Where no watchdog is wanted, a child is asked as often as with one of so many seconds."""
 
 
 class ProcessEngine(Engine):
@@ -75,6 +73,8 @@ class ProcessEngine(Engine):
         """The same by their requests' ids."""
         self._calls: dict[int, asyncio.Future[Any]] = {}
         self._starts = 0
+        self._done = 0
+        """Events of answers that children have sent."""
 
     @property
     def pid(self) -> int | None:
@@ -221,21 +221,9 @@ class ProcessEngine(Engine):
 
     async def _watch(self, child: AnyChild) -> None:
         """Kill a child that gives no sign of life, or says that it cannot answer any more."""
-        seconds = self._settings.watchdog_s
-        while True:
-            await asyncio.sleep((seconds or _UNWATCHED) / 4)
-            try:
-                async with asyncio.timeout(seconds or None):
-                    await self.stats()
-            except TimeoutError:
-                log.error("the engine's process has given no sign of life for %g s: it is killed", seconds)
-                child.kill()
-                return
-            except EngineError as error:
-                if error.code == ENGINE_BROKEN:
-                    log.error("the engine's process cannot go on: %s", error.message)
-                    child.kill()
-                    return
+        why = await watch(self.stats, lambda: self._done, self._settings.watchdog_s)
+        log.error("the engine's process %s", why)
+        child.kill()
 
     async def _start(self) -> AnyChild:
         return await (self._start_elsewhere or Child.start)(self._settings)
@@ -262,6 +250,7 @@ class ProcessEngine(Engine):
         while (message := await child.receive()) is not None:
             match message:
                 case Answered(key, event):
+                    self._done += 1
                     answer = self._answers.get(key)
                     if answer is not None:
                         answer.events.put_nowait(event)

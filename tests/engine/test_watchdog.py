@@ -16,6 +16,7 @@ from engine.child import Child
 from engine.factory import ECHO_PACE
 from engine.process import ProcessEngine
 from engine.runtime.device_errors import told
+from engine.watchdog import sign_of_life
 from engine.wire import Answered
 
 
@@ -74,11 +75,31 @@ def test_an_engine_that_lives_is_left_alone(settings):
     run(check())
 
 
+def test_an_engine_that_is_too_busy_to_reply_is_left_alone():
+    """Its answers come, and the reply behind them does not: only once nothing comes is it taken for dead."""
+
+    async def check():
+        frames = 0
+
+        async def answer():
+            nonlocal frames
+            for _ in range(100):
+                frames += 1
+                await asyncio.sleep(0.005)
+
+        answering = asyncio.create_task(answer())
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(sign_of_life(asyncio.Event().wait, lambda: frames, 0.2), PATIENCE)
+        assert answering.done()
+
+    run(check())
+
+
 @pytest.mark.parametrize("watchdog_s", [PATIENCE / 10, 0])
 def test_an_engine_that_says_that_it_is_broken_is_started_again(settings, monkeypatch, watchdog_s):
-    monkeypatch.setattr("engine.process._UNWATCHED", PATIENCE / 10)
+    monkeypatch.setattr("engine.watchdog._UNWATCHED", PATIENCE / 10)
     stats = ProcessEngine.stats
-    broken = [EngineError(ENGINE_BROKEN, "the device is lost")]
+    broken: list[EngineError] = []
 
     async def says(self):
         if broken:
@@ -86,9 +107,10 @@ def test_an_engine_that_says_that_it_is_broken_is_started_again(settings, monkey
         return await stats(self)
 
     async def check():
+        monkeypatch.setattr(ProcessEngine, "stats", says)
         async with opened(replace(settings, watchdog_s=watchdog_s)) as engine:
             old = engine.pid
-            monkeypatch.setattr(ProcessEngine, "stats", says)
+            broken.append(EngineError(ENGINE_BROKEN, "the device is lost"))
             await started_again(engine, old)
             assert (await whole(engine.respond(said("here again"))))[0] == "here again"
 
