@@ -14,14 +14,14 @@ from training.codec.encoder import SoundEncoder, widened
 from training.codec.outline import load_outline
 from training.reasoner.hearing import build_tower
 from training.reasoner.sound import extractor
-from training.reasoner.text import build_text_model
+from training.reasoner.text import build_text_model, quiet
 from training.run import Weights, load_stage
 from training.shapes import codec_config, config
 from training.speech.model import SpeechModel
 from training.tokens import Encoder
 
 _LANGUAGE, _TOWER = "model.", "tower."
-_CLEAREST = 0.4, 0.3
+CLEAREST = 0.4, 0.3
 """Temperatures of codebook 0 and of the others at which fewest words are lost (training/README.md)."""
 
 
@@ -29,8 +29,8 @@ def reasoner_weights(folder: Path) -> tuple[Weights, Weights]:
     """The language model and the tower: as trained together, or else each as it was trained alone."""
     if (folder / "reasoner.pt").is_file():
         both = load_stage(folder, "reasoner")
-        return _under(both, _LANGUAGE), _under(both, _TOWER)
-    return load_stage(folder, "language", "text"), load_stage(folder, "tower")
+        return quiet(_under(both, _LANGUAGE)), _under(both, _TOWER)
+    return quiet(load_stage(folder, "language")), load_stage(folder, "tower")
 
 
 def _under(weights: Weights, prefix: str) -> Weights:
@@ -66,9 +66,9 @@ def trained(folder: Path) -> Weights:
 
 
 def _sharpened(speech: Weights) -> Weights:
-    """Heads scaled so that a draw at the engine's own temperature is as one at `_CLEAREST`."""
+    """Heads scaled so that a draw at the engine's own temperature is as one at `CLEAREST`."""
     usual = EngineSettings("").temperature
-    heads = {"backbone.codebook0_head.weight": _CLEAREST[0], "decoder.codebook_head.weight": _CLEAREST[1]}
+    heads = {"backbone.codebook0_head.weight": CLEAREST[0], "decoder.codebook_head.weight": CLEAREST[1]}
     return speech | {name: speech[name] * (usual / clearest) for name, clearest in heads.items()}
 
 

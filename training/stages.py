@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.assemble import reasoner_weights, trained, write_checkpoint
+from engine.settings import EngineSettings
+from training.assemble import CLEAREST, reasoner_weights, trained, write_checkpoint
 from training.codec.codes import train_codes
 from training.codec.decoder import train_decoder
 from training.codec.encoder import Coder, Ear, train_encoder
@@ -20,13 +21,17 @@ from training.corpus.build import answers, questions, read_questions
 from training.corpus.synthesis import Sounds
 from training.reasoner.hearing import train_tower
 from training.reasoner.joint import train_reasoner
-from training.reasoner.text import train_language, train_text
+from training.reasoner.text import quiet, train_language, train_text
 from training.run import Weights, is_done, load_stage
 from training.speech.data import Answer, read_answers, write_states
+from training.speech.drawn import Speaker, draw_frames
+from training.speech.model import SpeechModel
 from training.speech.train import train_speech
 from training.tokens import Encoder, train_tokenizer
 
 TOKENIZER = "nano"
+_DRAWN = 60_000
+"""Frames, 80 minutes."""
 # Sums and counting are most of all different sentences, and have few words.
 _WORDY = frozenset(("calendar", "colours", "facts", "greetings", "personal", "itself", "unknown", "history"))
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
@@ -80,7 +85,8 @@ def _outline(folder: Path, seconds: float) -> None:
 
 
 def _decoder(folder: Path, seconds: float) -> None:
-    train_decoder(folder, _frames(folder), seconds=seconds)
+    drawn = np.load(folder / "drawn.npy").astype(np.int64)
+    train_decoder(folder, _frames(folder), drawn, seconds=seconds)
 
 
 def _encoder(folder: Path, seconds: float) -> None:
@@ -92,7 +98,8 @@ def _text(folder: Path, seconds: float) -> None:
 
 
 def _language(folder: Path, seconds: float) -> None:
-    train_language(folder, Encoder(folder / TOKENIZER), load_stage(folder, "text"), seconds=seconds)
+    table = load_stage(folder, "text")["embed_tokens.weight"].float()
+    train_language(folder, Encoder(folder / TOKENIZER), table, seconds=seconds)
 
 
 def _tower(folder: Path, seconds: float) -> None:
@@ -112,7 +119,7 @@ def _reasoner(folder: Path, seconds: float) -> None:
 
 def _speech(folder: Path, seconds: float) -> None:
     """On the hidden states of the language model as it was before it could hear."""
-    _speak(folder, "speech", load_stage(folder, "language"), seconds, rate=1.5e-3)
+    _speak(folder, "speech", quiet(load_stage(folder, "language")), seconds, rate=1.5e-3)
 
 
 def _voice(folder: Path, seconds: float) -> None:
@@ -135,12 +142,9 @@ def _speak(
     states = folder / f"{name}.states.npy"
     if not states.is_file():
         write_states(folder, language, encoder, "answers", states)
-    answers: list[Answer] = []
-    for corpus in ("answers", "answers_more", "answers_each"):
-        answers += read_answers(folder, encoder, corpus)
     train_speech(
         folder,
-        answers,
+        _answers(folder, encoder),
         encoder,
         Coder(folder),
         language["embed_tokens.weight"].float(),
@@ -151,6 +155,27 @@ def _speak(
         start=load_stage(folder, start) if start else None,
         ear=ear,
     )
+
+
+def _answers(folder: Path, encoder: Encoder) -> list[Answer]:
+    corpora = ("answers", "answers_more", "answers_each")
+    return [answer for corpus in corpora for answer in read_answers(folder, encoder, corpus)]
+
+
+def _drawn(folder: Path, seconds: float) -> None:
+    encoder, model = Encoder(folder / TOKENIZER), SpeechModel()
+    model.load_state_dict(load_stage(folder, "voice"))
+    language, _ = reasoner_weights(folder)
+    speaker = Speaker(
+        model,
+        language["embed_tokens.weight"].float(),
+        torch.from_numpy(np.load(folder / "voice.states.npy")).float(),
+        temperatures=CLEAREST,
+        top_k=EngineSettings("").top_k,
+        seed=53,
+    )
+    frames = draw_frames(speaker, _answers(folder, encoder), encoder, Ear(folder), frames=_DRAWN)
+    np.save(folder / "drawn.npy", frames.astype(np.int16))
 
 
 def _checkpoint(folder: Path, seconds: float) -> None:
@@ -169,14 +194,15 @@ STAGES = {
         Stage("codes", ("corpus",), 300, _codes),
         Stage("text", ("corpus",), 1850, _text),
         Stage("tower", ("text",), 9_000, _tower),
-        Stage("language", ("text",), 2400, _language),
-        Stage("reasoner", ("language", "tower"), 2000, _reasoner),
+        Stage("language", ("text",), 3000, _language),
+        Stage("reasoner", ("language", "tower"), 1000, _reasoner),
         Stage("speech", ("codes", "language"), 4_200, _speech),
         Stage("encoder", ("codes",), 1500, _encoder),
         Stage("sketch", ("codes",), 900, _sketch),
         Stage("outline", ("sketch",), 420, _outline),
-        Stage("decoder", ("outline",), 12_000, _decoder),
         Stage("voice", ("speech", "reasoner", "encoder"), 1_000, _voice),
+        Stage("drawn", ("voice",), 0, _drawn),
+        Stage("decoder", ("outline", "drawn"), 9_000, _decoder),
         Stage("checkpoint", ("decoder", "voice"), 0, _checkpoint),
     )
 }

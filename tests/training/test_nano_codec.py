@@ -2,11 +2,12 @@
 
 import math
 
+import pytest
 import torch
 from transformers import MimiConfig, MimiModel
 
 from training.codec.codes import MelCodec
-from training.codec.decoder import SoundDecoder, slowed
+from training.codec.decoder import SoundDecoder, hardness, slowed
 from training.codec.encoder import SoundEncoder, widened
 from training.codec.mel import PhaseLoss
 from training.codec.outline import Outline, Pieces
@@ -58,6 +59,18 @@ def test_the_outline_tells_as_many_frames_as_there_are_codes():
     assert pulses.shape == (2, FRAMES)
     assert 5 <= pulses.min() <= pulses.max() <= 24
     assert voiced.shape == (2, FRAMES, 8)
+
+
+def test_a_piece_with_more_pulses_is_drawn_more_often():
+    outline = Outline(MelCodec().eval()).eval()
+    low, high = torch.randn(2, 1, 2 * FRAMES, LATENT)
+    with torch.no_grad():
+        # The first number of pulses where a state points one way, the last where it points the other.
+        outline.tell.weight.zero_()
+        outline.tell.weight[320], outline.tell.weight[339] = 1.0, -1.0
+        low, high = low.abs(), -high.abs()
+    share = hardness(outline, torch.cat((low, high)))
+    assert share[1] / share[0] == pytest.approx((24 / 5) ** 1.5)
 
 
 def tone(hertz, samples=9_600, *, phase=0.0):

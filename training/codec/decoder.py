@@ -21,7 +21,7 @@ from transformers.models.mimi.modeling_mimi import MimiResnetBlock
 
 from training.codec.codes import load_codec
 from training.codec.mel import PhaseLoss, SpectralLoss
-from training.codec.outline import STEPS, Pieces, load_outline
+from training.codec.outline import STEPS, Outline, Pieces, load_outline
 from training.codec.sketch import Sketched
 from training.codec.vocoder import Vocoder
 from training.corpus.synthesis import log
@@ -29,14 +29,17 @@ from training.run import Run, half, pick_device
 from training.shapes import SAMPLES_PER_FRAME, codec_config
 
 _BATCH, _FRAMES, _LEAD = 4, 12, 1
-_POOL, _POOL_BATCH, _POOL_LEAD = 8192, 32, 4
-"""Pieces that are made once, which takes five minutes; made anew for every step they would be half of it."""
+_POOL, _POOL_BATCH, _POOL_LEAD = 16384, 32, 4
+"""Pieces that are made once, which takes ten minutes; made anew for every step they would be half of it.
+Every other batch is of codes that nano drew."""
 _PHASE, _SHORTCUTS = 3.0, 2.0
 _SPECTRA = 0.3, 1.0
 """Weight of the spectra at the beginning and at the end: spectra want periods wherever they may be, phases
 where they belong. What is learned from spectra first has to be unlearned."""
 _DOWN = 4, 2
 """How much slower than the sound each shortcut makes it."""
+_HIGHER = 1.5
+"""The power of its pulses by which a piece is drawn."""
 _QUIET = 0.003
 """What the last layer's weights begin with, of what they would: a sound that is far too loud takes a hundred
 steps to get over."""
@@ -92,23 +95,26 @@ class Teacher:
         return states, self._vocoder(mel, *self._outline.pulses(states))
 
 
-def train_decoder(folder: Path, codes: np.ndarray, *, seconds: float, seed: int = 43) -> None:
-    """Train into `decoder.pt`, on the frames of a corpus, int [N, 8]."""
+def train_decoder(
+    folder: Path, codes: np.ndarray, drawn: np.ndarray, *, seconds: float, seed: int = 43
+) -> None:
+    """Train into `decoder.pt`, on the frames of a corpus and on those that nano drew, both int [N, 8]."""
     torch.manual_seed(seed)
     device = pick_device()
     model = SoundDecoder().to(device).train()
     run = Run(folder, "decoder", model, seconds=seconds, rate=2e-3)
-    states, sounds = _pool(folder, codes, seed, device)
+    states, sounds = _pool(folder, codes, drawn, seed, device)
+    share = hardness(load_outline(folder), states)
     phase, spectra = PhaseLoss(device), SpectralLoss(device)
     compiles = seconds > _WORTH_COMPILING and (device.type == "cuda" or shutil.which("g++"))
     compiled = torch.compile(model) if compiles else model
     generator = torch.Generator().manual_seed(seed + run.step)
     judged = _LEAD * SAMPLES_PER_FRAME
     while not run.over:
-        drawn = torch.randint(len(states), (_BATCH,), generator=generator)
-        whole = sounds[drawn].float()
+        some = torch.multinomial(share, _BATCH, generator=generator)
+        whole = sounds[some].float()
         with half(device):
-            made, early = compiled(states[drawn].float())
+            made, early = compiled(states[some].float())
         made, wanted = made.float()[:, judged:], whole[:, judged:]
         off, difference = phase(made, wanted), spectra(made, wanted)
         lower = sum(
@@ -125,16 +131,25 @@ def train_decoder(folder: Path, codes: np.ndarray, *, seconds: float, seed: int 
     run.keep()
 
 
+@torch.no_grad()
+def hardness(outline: Outline, states: torch.Tensor) -> torch.Tensor:
+    """How often each piece [N, 24, width] is to be drawn: the more pulses have to be in their places, the
+    more there is to learn. Drawn evenly, high voices came out a third worse than low ones."""
+    pulses, _ = outline.pulses(states.cpu())
+    return pulses.float().mean(1) ** _HIGHER
+
+
 def _pool(
-    folder: Path, codes: np.ndarray, seed: int, device: torch.device
+    folder: Path, codes: np.ndarray, drawn: np.ndarray, seed: int, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Pieces to learn from, float16: states [N, 24, width] and sounds [N, 12 * 1920]."""
     path = folder / "decoder.pieces.pt"
     if not path.is_file():
         log("decoder: what it learns from is made")
-        teacher, pieces, made = Teacher(folder), Pieces(codes, seed), []
-        for _ in range(_POOL // _POOL_BATCH):
-            states, sound = teacher(pieces.draw(_POOL_BATCH, _POOL_LEAD + _FRAMES))
+        teacher, made = Teacher(folder), []
+        kinds = Pieces(codes, seed), Pieces(drawn, seed, mixed=0)
+        for number in range(_POOL // _POOL_BATCH):
+            states, sound = teacher(kinds[number % 2].draw(_POOL_BATCH, _POOL_LEAD + _FRAMES))
             lead = _POOL_LEAD * SAMPLES_PER_FRAME
             made.append((states[:, _POOL_LEAD * STEPS :].half(), sound[:, lead:].half()))
         torch.save([torch.cat(part) for part in zip(*made, strict=True)], path)

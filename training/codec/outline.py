@@ -75,9 +75,9 @@ def load_outline(folder: Path) -> Outline:
 class Pieces:
     """Stretches of a corpus's codes, some of them exchanged as a voice errs."""
 
-    def __init__(self, codes: np.ndarray, seed: int) -> None:
-        """`codes`: int [N, 8], frames one after another."""
-        self._codes = torch.from_numpy(codes.astype(np.int64))
+    def __init__(self, codes: np.ndarray, seed: int, *, mixed: float = _MIXED) -> None:
+        """`codes`: int [N, 8], frames one after another. `mixed`: the largest share that is exchanged."""
+        self._codes, self._mixed = torch.from_numpy(codes.astype(np.int64)), mixed
         self._generator = torch.Generator().manual_seed(seed)
 
     def draw(self, batch: int, frames: int) -> torch.Tensor:
@@ -86,7 +86,7 @@ class Pieces:
         begin = torch.randint(len(self._codes) - frames, (batch, 1), generator=generator)
         codes = self._codes[begin + torch.arange(frames)]
         other = codes[torch.randperm(batch, generator=generator)]
-        share = torch.rand(batch, 1, 1, generator=generator) * _MIXED
+        share = torch.rand(batch, 1, 1, generator=generator) * self._mixed
         taken = torch.rand(codes.shape, generator=generator) < share * torch.linspace(0, 1, CODEBOOKS)
         return torch.where(taken, other, codes).transpose(1, 2)
 

@@ -11,6 +11,7 @@ from torch import nn
 from training.corpus.build import Questions
 from training.reasoner.hearing import QuestionDraw, build_tower, hear, listening_loss
 from training.reasoner.text import (
+    LOUDNESS,
     Row,
     build_text_model,
     draw_conversation,
@@ -93,6 +94,6 @@ def train_reasoner(
             spoken = torch.tensor([bool(row.heard) for row in rows], device=device)
             inputs = inputs.masked_scatter((spoken[:, None] & (ids == encoder.audio))[..., None], out)
         with half(device):
-            loss, right = next_token_loss(both.model, inputs, ids, wanted)
+            loss, right = next_token_loss(both.model, LOUDNESS * inputs, ids, wanted)
         run.take(loss, right=right, **figures)
     run.keep()

@@ -24,6 +24,11 @@ _POOL = 160
 _HARD_SHARE = 0.5
 _MURMURED = 0.5
 """Share of conversations that come as the tower will tell them."""
+LOUDNESS = 16.0
+"""Embeddings are learned with an RMS of 0.06 to 0.1, and a layer writes a hundred times as much beside them:
+behind the first one, a token can hardly be told from another. So the language model hears them this many
+times as loud while it is trained (see `quiet`)."""
+_WRITERS = ("self_attn.o_proj.weight", "mlp.down_proj.weight")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,17 @@ def build_text_model() -> Qwen2_5OmniThinkerTextModel:
         Qwen2_5OmniTextConfig(**text_config()), attn_implementation=ATTENTION
     )
     return model.train()
+
+
+def quiet(weights: Weights) -> Weights:
+    """Weights for embeddings as they are, of a model that heard them `LOUDNESS` times as loud.
+
+    Each layer writes so many times less, and everything is read through an RMSNorm (Zhang and Sennrich 2019),
+    which tells no loudness: the same function.
+    """
+    return {
+        name: weight / LOUDNESS if name.endswith(_WRITERS) else weight for name, weight in weights.items()
+    }
 
 
 def next_token_loss(
@@ -91,34 +107,47 @@ def draw_conversation(rng: random.Random, encoder: Encoder, *, hard: float = 0.0
 
 
 def train_text(folder: Path, encoder: Encoder, *, seconds: float, seed: int = 31) -> None:
-    """Train the language model alone into `text.pt`, its embeddings among the rest."""
+    """Train a language model into `text.pt`. Its embeddings are what is kept of it."""
     torch.manual_seed(seed)
-    model = build_text_model()
-    model = model.to(pick_device())
-    _train(Run(folder, "text", model, seconds=seconds, rate=2e-3), model, encoder, seed, hard=0.0)
+    model = build_text_model().to(pick_device())
+    run = Run(folder, "text", model, seconds=seconds, rate=2e-3)
+    _train(run, model, encoder, seed, hard=0.0, loudness=1.0)
 
 
-def train_language(folder: Path, encoder: Encoder, start: Weights, *, seconds: float, seed: int = 34) -> None:
-    """Go on from `start` into `language.pt`, with more of what is hardest.
+def train_language(
+    folder: Path, encoder: Encoder, table: torch.Tensor, *, seconds: float, seed: int = 34
+) -> None:
+    """Train the language model into `language.pt`, for embeddings that are `LOUDNESS` times as loud.
 
-    The embeddings stay as they are, for the tower and the Backbone learn on them meanwhile.
+    Args:
+        table: embeddings [vocabulary, width]. They stay as they are, for the tower and the Backbone learn on
+            them meanwhile.
     """
     torch.manual_seed(seed)
     model = build_text_model()
-    model.load_state_dict(start)
+    with torch.no_grad():
+        model.embed_tokens.weight.copy_(table)
     model.embed_tokens.requires_grad_(False)
     model = model.to(pick_device())
     run = Run(folder, "language", model, seconds=seconds, rate=2e-3)
-    _train(run, model, encoder, seed, hard=_HARD_SHARE)
+    _train(run, model, encoder, seed, hard=_HARD_SHARE, loudness=LOUDNESS)
 
 
-def _train(run: Run, model: Qwen2_5OmniThinkerTextModel, encoder: Encoder, seed: int, *, hard: float) -> None:
+def _train(
+    run: Run,
+    model: Qwen2_5OmniThinkerTextModel,
+    encoder: Encoder,
+    seed: int,
+    *,
+    hard: float,
+    loudness: float,
+) -> None:
     device = pick_device()
     rng = random.Random(seed + run.step)
     made = row_batches(rng, lambda: draw_conversation(rng, encoder, hard=hard))
     while not run.over:
         ids, wanted = padded(next(made), device)
         with half(device):
-            loss, right = next_token_loss(model, model.embed_tokens(ids), ids, wanted)
+            loss, right = next_token_loss(model, loudness * model.embed_tokens(ids), ids, wanted)
         run.take(loss, right=right)
     run.keep()

@@ -25,7 +25,7 @@ from training.shapes import SAMPLES_PER_FRAME
 from training.speech.layout import Layout, lay_out
 from training.tokens import Encoder
 
-_REFERENCE_FRAMES = range(38, 64)
+REFERENCE_FRAMES = range(38, 64)
 _POSITIONS = 420
 """Of a row; one reference serves all of its answers."""
 _ROWS = 4
@@ -133,7 +133,7 @@ class AnswerDraw:
         for answer in answers:
             self._answers[answer.voice].append(answer)
             some = self._references[answer.voice]
-            if answer.frames in _REFERENCE_FRAMES and len(some) < _REFERENCES:
+            if answer.frames in REFERENCE_FRAMES and len(some) < _REFERENCES:
                 some.append(answer)
         count = Counter(token for answer in answers for token in answer.ids)
         self._rarity = {
