@@ -27,9 +27,8 @@ _SAME_ANSWER = 12
 
 
 def questions(folder: Path, name: str, count: int, *, seed: int, held_out: bool) -> None:
-    """Make `count` conversations with spoken questions, unless they are there already."""
-    if (folder / f"{name}.ends.npy").is_file():
-        return
+    """Make `count` conversations with spoken questions, unless these very ones are there already: of a world
+    that has changed since, a Reasoner would be asked what it never learned."""
     rng = random.Random(seed)
     made: list[Conversation] = []
     lines = []
@@ -38,10 +37,14 @@ def questions(folder: Path, name: str, count: int, *, seed: int, held_out: bool)
         voice = asking_voice(rng, held_out=held_out)
         made.append(conversation)
         lines += [(exchange.user, voice) for exchange in conversation.exchanges]
+    path, written = folder / f"{name}.json", json.dumps([dataclasses.asdict(each) for each in made])
+    if (folder / f"{name}.ends.npy").is_file():
+        if json.loads(path.read_text())["conversations"] == json.loads(written):
+            return
+        log(f"{name}: the world has changed, they are made anew")
     log(f"{name}: {count} conversations, {len(lines)} questions")
     sounds, ends = speak_all(lines, HEARD_RATE)
-    raw = {"conversations": [dataclasses.asdict(each) for each in made], "word_ends": ends}
-    (folder / f"{name}.json").write_text(json.dumps(raw))
+    path.write_text(f'{{"conversations": {written}, "word_ends": {json.dumps(ends)}}}')
     write_sounds(folder / f"{name}.npy", sounds)
 
 
