@@ -20,21 +20,16 @@ from training.shapes import codec_config, config
 from training.speech.model import SpeechModel
 from training.tokens import Encoder
 
-_LANGUAGE, _TOWER = "model.", "tower."
+_LANGUAGE = "model."
+"""Its place in what `reasoner` trains; the tower beside it stays as it was."""
 CLEAREST = 0.4, 0.3
 """Temperatures of codebook 0 and of the others at which fewest words are lost (training/README.md)."""
 
 
-def reasoner_weights(folder: Path) -> tuple[Weights, Weights]:
-    """The language model and the tower: as trained together, or else each as it was trained alone."""
-    if (folder / "reasoner.pt").is_file():
-        both = load_stage(folder, "reasoner")
-        return quiet(_under(both, _LANGUAGE)), _under(both, _TOWER)
-    return quiet(load_stage(folder, "language")), load_stage(folder, "tower")
-
-
-def _under(weights: Weights, prefix: str) -> Weights:
-    return {name[len(prefix) :]: tensor for name, tensor in weights.items() if name.startswith(prefix)}
+def language_weights(folder: Path) -> Weights:
+    """The language model that ships."""
+    both = load_stage(folder, "reasoner")
+    return quiet({name[len(_LANGUAGE) :]: both[name] for name in both if name.startswith(_LANGUAGE)})
 
 
 def _codec(folder: Path) -> Weights:
@@ -61,8 +56,8 @@ def untrained() -> Weights:
 
 def trained(folder: Path) -> Weights:
     """All tensors of the checkpoint, from the newest of each stage."""
-    language, tower = reasoner_weights(folder)
-    return _named(_codec(folder), language, tower, _sharpened(load_stage(folder, "voice", "speech")))
+    speech = _sharpened(load_stage(folder, "voice", "speech"))
+    return _named(_codec(folder), language_weights(folder), load_stage(folder, "tower"), speech)
 
 
 def _sharpened(speech: Weights) -> Weights:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from engine.settings import EngineSettings
-from training.assemble import CLEAREST, reasoner_weights, trained, write_checkpoint
+from training.assemble import CLEAREST, language_weights, trained, write_checkpoint
 from training.codec.codes import train_codes
 from training.codec.decoder import train_decoder
 from training.codec.encoder import Coder, Ear, train_encoder
@@ -124,7 +124,7 @@ def _speech(folder: Path, seconds: float) -> None:
 
 def _voice(folder: Path, seconds: float) -> None:
     """On the hidden states of the Reasoner and on references' codes of the encoder, as they ship."""
-    language, _ = reasoner_weights(folder)
+    language = language_weights(folder)
     _speak(folder, "voice", language, seconds, rate=8e-4, start="speech", ear=Ear(folder))
 
 
@@ -165,7 +165,7 @@ def _answers(folder: Path, encoder: Encoder) -> list[Answer]:
 def _drawn(folder: Path, seconds: float) -> None:
     encoder, model = Encoder(folder / TOKENIZER), SpeechModel()
     model.load_state_dict(load_stage(folder, "voice"))
-    language, _ = reasoner_weights(folder)
+    language = language_weights(folder)
     speaker = Speaker(
         model,
         language["embed_tokens.weight"].float(),
@@ -193,9 +193,9 @@ STAGES = {
         Stage("corpus", (), 0, _corpus),
         Stage("codes", ("corpus",), 300, _codes),
         Stage("text", ("corpus",), 1850, _text),
-        Stage("tower", ("text",), 9_000, _tower),
+        Stage("tower", ("text",), 11_000, _tower),
         Stage("language", ("text",), 3000, _language),
-        Stage("reasoner", ("language", "tower"), 1000, _reasoner),
+        Stage("reasoner", ("language", "tower"), 2_000, _reasoner),
         Stage("speech", ("codes", "language"), 4_200, _speech),
         Stage("encoder", ("codes",), 1500, _encoder),
         Stage("sketch", ("codes",), 900, _sketch),

@@ -13,6 +13,7 @@ from training.reasoner.hearing import QuestionDraw, build_tower, hear, listening
 from training.reasoner.text import (
     LOUDNESS,
     Row,
+    blurred,
     build_text_model,
     draw_conversation,
     next_token_loss,
@@ -77,13 +78,13 @@ def train_reasoner(
     both.tower.load_state_dict(tower)
     both = both.to(device).train()
     run = Run(folder, "reasoner", both, seconds=seconds, rate=3e-4, warmup=100)
-    rng = random.Random(seed + run.step)
+    rng, generator = random.Random(seed + run.step), torch.Generator().manual_seed(seed + run.step)
     made = row_batches(rng, _SpokenDraw(questions, encoder, rng))
     while not run.over:
         rows = next(made)
         heard = [each for row in rows for each in row.heard]
         ids, wanted = padded(rows, device)
-        inputs = both.model.embed_tokens(ids)
+        inputs = blurred(both.model.embed_tokens.weight, ids, encoder, generator)
         figures = {}
         if heard:
             with half(device), torch.no_grad():

@@ -24,6 +24,8 @@ _POOL = 160
 _HARD_SHARE = 0.5
 _MURMURED = 0.5
 """Share of conversations that come as the tower will tell them."""
+_BLURRED, _MOST_BLURRED = 0.5, 0.6
+"""Share of murmured tokens that are told unclearly, and the largest share of another word in one of those."""
 LOUDNESS = 16.0
 """Embeddings are learned with an RMS of 0.06 to 0.1, and a layer writes a hundred times as much beside them:
 behind the first one, a token can hardly be told from another. So the language model hears them this many
@@ -49,6 +51,30 @@ def build_text_model() -> Qwen2_5OmniThinkerTextModel:
         Qwen2_5OmniTextConfig(**text_config()), attn_implementation=ATTENTION
     )
     return model.train()
+
+
+def blurred(
+    table: torch.Tensor, ids: torch.Tensor, encoder: Encoder, generator: torch.Generator
+) -> torch.Tensor:
+    """Embeddings [B, T, width] of conversations, murmured questions as ears tell them that are not sure.
+
+    What the tower tells of a word that it half understood lies between the words that it may be.
+
+    Args:
+        table: [vocabulary, width]; ids: int64 [B, T].
+    """
+    embedded = table[ids]
+    begun, ended = ((ids == encoder.id(mark)).cumsum(1) for mark in ("<|audio_bos|>", "<|audio_eos|>"))
+    murmured = (begun > ended) & (ids != encoder.id("<|audio_bos|>"))
+    words = ids[murmured & (ids != encoder.audio)]
+    if not len(words):
+        return embedded
+    count = int(murmured.sum())
+    others = words[torch.randint(len(words), (count,), generator=generator).to(words.device)]
+    unclear = torch.rand(count, generator=generator) < _BLURRED
+    share = (_MOST_BLURRED * torch.rand(count, generator=generator) * unclear).to(table)[:, None]
+    embedded[murmured] = (1 - share) * embedded[murmured] + share * table[others]
+    return embedded
 
 
 def quiet(weights: Weights) -> Weights:

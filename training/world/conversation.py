@@ -61,8 +61,8 @@ def converse(rng: random.Random, turns: int, *, held_out: bool = False) -> Conve
 
 
 def converse_hard(rng: random.Random) -> Conversation:
-    """A short conversation of what takes longest to learn: sums and counting, and what was said before."""
-    way = rng.choices(("copy", "tools", "name", "sums", "history"), (2, 3, 1, 6, 4))[0]
+    """A short conversation of what takes longest to learn: copying, sums, counting, what was said before."""
+    way = rng.choices(("copy", "tools", "name", "sums", "history"), (6, 3, 1, 6, 4))[0]
     if way == "tools":
         offered = tools.offer(rng)
         return Conversation((tools.with_tools(rng, False, offered),), offered)
