@@ -98,7 +98,7 @@ def until_empty(url: str) -> None:
 
 
 def soak(
-    model: str, sessions: int, seconds: float, a_round: float, append_ms: int, warm_up: int
+    model: str, sessions: int, seconds: float, a_round: float, warm_up: int, append_ms: int = 20
 ) -> list[Reading]:
     """Rounds until the time is over; prints each, and returns the readings after the warm-up."""
     readings: list[Reading] = []
@@ -130,8 +130,8 @@ def main() -> int:
         options.sessions,
         options.seconds,
         options.round,
-        options.append_ms,
         options.warm_up,
+        options.append_ms,
     )
     grown = {
         "memory": growth([one.memory for one in readings]),
