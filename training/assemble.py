@@ -20,16 +20,13 @@ from training.shapes import codec_config, config
 from training.speech.model import SpeechModel
 from training.tokens import Encoder
 
-_LANGUAGE = "model."
-"""Its place in what `reasoner` trains; the tower beside it stays as it was."""
 CLEAREST = 0.4, 0.3
 """Temperatures of codebook 0 and of the others at which fewest words are lost (training/README.md)."""
 
 
 def language_weights(folder: Path) -> Weights:
     """The language model that ships."""
-    both = load_stage(folder, "reasoner")
-    return quiet({name[len(_LANGUAGE) :]: both[name] for name in both if name.startswith(_LANGUAGE)})
+    return quiet(load_stage(folder, "reasoner"))
 
 
 def _codec(folder: Path) -> Weights:

@@ -9,7 +9,7 @@ from training.speech.drawn import Speaker
 from training.speech.layout import lay_out
 from training.speech.model import SpeechModel
 
-TEXT = [3, 4, 5]
+TEXT = np.array([3, 4, 5])
 GREEDY = 1e-4
 
 
@@ -32,7 +32,7 @@ def test_frames_are_those_that_the_trained_layout_asks_for():
     assert len(drawn) == 2
     for row, frames in zip(words, drawn, strict=True):
         frames = frames[:20]
-        layout = lay_out(np.array(TEXT), reference, len(row), frames)
+        layout = lay_out(TEXT, reference, len(row), frames)
         inputs = torch.zeros(layout.length, WIDTH)
         with torch.inference_mode():
             inputs[layout.text_at] = speaks._table[layout.text]

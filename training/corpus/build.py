@@ -37,14 +37,16 @@ def questions(folder: Path, name: str, count: int, *, seed: int, held_out: bool)
         voice = asking_voice(rng, held_out=held_out)
         made.append(conversation)
         lines += [(exchange.user, voice) for exchange in conversation.exchanges]
-    path, written = folder / f"{name}.json", json.dumps([dataclasses.asdict(each) for each in made])
+    # As JSON tells them: it knows no tuples.
+    told = json.loads(json.dumps([dataclasses.asdict(each) for each in made]))
+    path = folder / f"{name}.json"
     if (folder / f"{name}.ends.npy").is_file():
-        if json.loads(path.read_text())["conversations"] == json.loads(written):
+        if json.loads(path.read_text())["conversations"] == told:
             return
         log(f"{name}: the world has changed, they are made anew")
     log(f"{name}: {count} conversations, {len(lines)} questions")
     sounds, ends = speak_all(lines, HEARD_RATE)
-    path.write_text(f'{{"conversations": {written}, "word_ends": {json.dumps(ends)}}}')
+    path.write_text(json.dumps({"conversations": told, "word_ends": ends}))
     write_sounds(folder / f"{name}.npy", sounds)
 
 

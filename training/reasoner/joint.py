@@ -1,4 +1,9 @@
-"""Language model and tower together, on spoken conversations and, so that nothing is lost, on typed ones."""
+"""The language model on what the tower tells of spoken conversations and, so that nothing is lost, on typed
+ones.
+
+The tower stays as it is: it loses more words than it finds when it is trained on answers. So do the
+embeddings, for the Backbone listens to them.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,6 @@ import random
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from training.corpus.build import Questions
 from training.reasoner.hearing import QuestionDraw, build_tower, hear, listening_loss
@@ -26,18 +30,6 @@ from training.tokens import Encoder
 _MORE_TYPED = 0.35
 """Share of conversations without sound; more of them than not are of what is hardest."""
 _HARD_SHARE = 0.6
-
-
-class ReasonerModel(nn.Module):
-    """Both parts. The embeddings stay as they are: the Backbone listens to them. So does the tower, which
-    loses more words than it finds when it is trained on answers."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.model = build_text_model()
-        self.tower = build_tower()
-        self.model.embed_tokens.requires_grad_(False)
-        self.tower.requires_grad_(False)
 
 
 class _SpokenDraw:
@@ -70,31 +62,36 @@ def train_reasoner(
     seconds: float,
     seed: int = 33,
 ) -> None:
-    """Train into `reasoner.pt`, from both parts as they were trained alone."""
+    """Train the language model into `reasoner.pt`, from where it was trained alone.
+
+    Args:
+        language, tower: states of the language model and of the tower.
+    """
     torch.manual_seed(seed)
     device = pick_device()
-    both = ReasonerModel()
-    both.model.load_state_dict(language)
-    both.tower.load_state_dict(tower)
-    both = both.to(device).train()
-    run = Run(folder, "reasoner", both, seconds=seconds, rate=3e-4, warmup=100)
+    model, ears = build_text_model(), build_tower()
+    model.load_state_dict(language)
+    ears.load_state_dict(tower)
+    model.embed_tokens.requires_grad_(False)
+    model, ears = model.to(device), ears.to(device)
+    table = model.embed_tokens.weight
+    run = Run(folder, "reasoner", model, seconds=seconds, rate=3e-4, warmup=100)
     rng, generator = random.Random(seed + run.step), torch.Generator().manual_seed(seed + run.step)
     made = row_batches(rng, _SpokenDraw(questions, encoder, rng))
     while not run.over:
         rows = next(made)
         heard = [each for row in rows for each in row.heard]
         ids, wanted = padded(rows, device)
-        inputs = blurred(both.model.embed_tokens.weight, ids, encoder, generator)
+        inputs = blurred(table, ids, encoder, generator)
         figures = {}
         if heard:
             with half(device), torch.no_grad():
-                out = hear(both.tower, heard, device).float()
+                out = hear(ears, heard, device).float()
                 targets = torch.cat([each.targets for each in heard]).to(device)
-                table = both.model.embed_tokens.weight
                 figures["words"] = listening_loss(out, targets, table, encoder.audio)[1]
             spoken = torch.tensor([bool(row.heard) for row in rows], device=device)
             inputs = inputs.masked_scatter((spoken[:, None] & (ids == encoder.audio))[..., None], out)
         with half(device):
-            loss, right = next_token_loss(both.model, LOUDNESS * inputs, ids, wanted)
+            loss, right = next_token_loss(model, LOUDNESS * inputs, ids, wanted)
         run.take(loss, right=right, **figures)
     run.keep()

@@ -25,7 +25,7 @@ from training.shapes import SAMPLES_PER_FRAME
 from training.speech.layout import Layout, lay_out
 from training.tokens import Encoder
 
-REFERENCE_FRAMES = range(38, 64)
+_REFERENCE_FRAMES = range(38, 64)
 _POSITIONS = 420
 """Of a row; one reference serves all of its answers."""
 _ROWS = 4
@@ -55,6 +55,15 @@ class Answer:
     def frames(self) -> int:
         """Whole frames of its sound."""
         return self.sounds.samples(self.index) // SAMPLES_PER_FRAME
+
+    @property
+    def may_refer(self) -> bool:
+        """It is neither too short nor too long for a reference."""
+        return self.frames in _REFERENCE_FRAMES
+
+    def transcript(self, encoder: Encoder) -> np.ndarray:
+        """Its words as those of a reference: ids with `text_start` and `text_end` around them."""
+        return np.array([encoder.id("<|text_start|>"), *self.ids[:-1], encoder.id("<|text_end|>")])
 
 
 @torch.inference_mode()
@@ -126,14 +135,14 @@ class AnswerDraw:
     def __init__(
         self, answers: Sequence[Answer], encoder: Encoder, coder: Coder, seed: int, *, ear: Ear | None = None
     ) -> None:
-        self._coder, self._ear, self._rng = coder, ear, random.Random(seed)
-        self._marks = encoder.id("<|text_start|>"), encoder.id("<|text_end|>")
+        self._encoder, self._coder, self._ear = encoder, coder, ear
+        self._rng = random.Random(seed)
         self._answers: dict[str, list[Answer]] = defaultdict(list)
         self._references: dict[str, list[Answer]] = defaultdict(list)
         for answer in answers:
             self._answers[answer.voice].append(answer)
             some = self._references[answer.voice]
-            if answer.frames in REFERENCE_FRAMES and len(some) < _REFERENCES:
+            if answer.may_refer and len(some) < _REFERENCES:
                 some.append(answer)
         count = Counter(token for answer in answers for token in answer.ids)
         self._rarity = {
@@ -149,8 +158,7 @@ class AnswerDraw:
     def _row(self) -> Row:
         voice = self._rng.choice(list(self._answers))
         reference = self._rng.choice(self._references[voice])
-        start, end = self._marks
-        text = np.array([start, *reference.ids[:-1], end])
+        text = reference.transcript(self._encoder)
         heard = self._heard(reference)
         row, left = Row([], []), _POSITIONS - len(text) - len(heard) - 1
         for answer in self._rng.choices(self._answers[voice], self._rarity[voice], k=24):

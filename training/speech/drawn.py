@@ -18,7 +18,7 @@ from engine.chroma.schedule import Schedule, ends_answer
 from training.codec.encoder import Ear
 from training.corpus.synthesis import log
 from training.shapes import CODEBOOKS, WIDTH
-from training.speech.data import REFERENCE_FRAMES, Answer
+from training.speech.data import Answer
 from training.speech.layout import EOS_FRAME
 from training.speech.model import SpeechModel
 from training.tokens import Encoder
@@ -27,6 +27,7 @@ _TOGETHER = 32
 """Answers of as many words in one voice, so that their rows have one shape."""
 _LONGEST = 188
 """Frames: 15 s."""
+_EOS = int(EOS_FRAME[0, 0])
 
 
 class Speaker:
@@ -53,7 +54,7 @@ class Speaker:
         self._generator = torch.Generator().manual_seed(seed)
 
     @torch.inference_mode()
-    def __call__(self, text: list[int], reference: np.ndarray, words: np.ndarray) -> list[np.ndarray]:
+    def __call__(self, text: np.ndarray, reference: np.ndarray, words: np.ndarray) -> list[np.ndarray]:
         """Answers in a reference's voice, each int64 [n, 8].
 
         Args:
@@ -79,7 +80,7 @@ class Speaker:
                 pairs += 1
             schedule.advance(last_pair=pairs == words.shape[1])
             frames.append(self._frame(self._hear(torch.cat(inputs, dim=1), cache)))
-            over |= ends_answer(frames[-1], int(EOS_FRAME[0, 0]))
+            over |= ends_answer(frames[-1], _EOS)
         return [_until_over(codes) for codes in torch.stack(frames, dim=1).numpy()]
 
     def _hear(self, inputs: torch.Tensor, cache: DynamicCache) -> torch.Tensor:
@@ -104,7 +105,7 @@ class Speaker:
 
 
 def _until_over(codes: np.ndarray) -> np.ndarray:
-    over = np.flatnonzero(ends_answer(torch.from_numpy(codes), int(EOS_FRAME[0, 0])).numpy())
+    over = np.flatnonzero(ends_answer(torch.from_numpy(codes), _EOS).numpy())
     return codes[: over[0]] if len(over) else codes
 
 
@@ -124,19 +125,18 @@ def draw_frames(
 
 def _batches(
     answers: Sequence[Answer], encoder: Encoder, ear: Ear, rng: random.Random
-) -> Iterator[tuple[list[int], np.ndarray, np.ndarray]]:
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """A reference and answers of one voice and as many words, for ever: see `Speaker`."""
     by_length: dict[str, dict[int, list[Answer]]] = defaultdict(lambda: defaultdict(list))
     references: dict[str, list[Answer]] = defaultdict(list)
     for answer in answers:
         by_length[answer.voice][len(answer.ids)].append(answer)
-        if answer.frames in REFERENCE_FRAMES:
+        if answer.may_refer:
             references[answer.voice].append(answer)
     while True:
         for voice, lengths in by_length.items():
             reference = rng.choice(references[voice])
             some = rng.choices(list(lengths.values()), [len(each) for each in lengths.values()])[0]
             drawn = rng.sample(some, min(_TOGETHER, len(some)))
-            text = [encoder.id("<|text_start|>"), *reference.ids[:-1], encoder.id("<|text_end|>")]
             heard = ear(reference.sounds[reference.index])
-            yield text, heard, np.array([answer.ids for answer in drawn])
+            yield reference.transcript(encoder), heard, np.array([answer.ids for answer in drawn])
