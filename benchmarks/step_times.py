@@ -11,7 +11,7 @@ import numpy as np
 
 _GB = 1e9
 BANDWIDTH = 4300 * _GB
-"""Bytes a second of a device copy, measured on one H200."""
+"""Bytes a second of a device copy on an H200, as told; `benchmarks.floor` measures the one at hand."""
 FLOPS = 990e12
 """Sums and products a second in bf16 that an H200 has by its data sheet."""
 WEIGHTS = 6.7 * _GB

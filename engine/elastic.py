@@ -59,14 +59,14 @@ class ElasticFleet(FleetEngine):
         A conversation leaves a full engine for one with room: it is told the whole of it, which takes a
         moment, and would be refused where it was.
         """
-        serving = [phase is Phase.SERVING for phase in self._phases]
-        alive = [
-            engine.up and phase is not Phase.OFF
-            for engine, phase in zip(self._engines, self._phases, strict=True)
-        ]
-        up = [serves and lives for serves, lives in zip(serving, alive, strict=True)]
-        free = [able and place.running < place.room for able, place in zip(up, self._places(), strict=True)]
-        return next((able for able in (free, up, alive) if any(able)), serving)
+        serving = {index for index, phase in enumerate(self._phases) if phase is Phase.SERVING}
+        off = {index for index, phase in enumerate(self._phases) if phase is Phase.OFF}
+        # One that is draining can still answer where no other does.
+        alive = {index for index, engine in enumerate(self._engines) if engine.up} - off
+        places = self._places()
+        free = {index for index in serving & alive if places[index].running < places[index].room}
+        chosen = free or serving & alive or alive or serving
+        return [index in chosen for index in range(len(self._engines))]
 
     def _places(self) -> list[Place]:
         told = [room for room in self._rooms if room]

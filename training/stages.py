@@ -17,7 +17,7 @@ from training.codec.decoder import train_decoder
 from training.codec.encoder import Coder, Ear, train_encoder
 from training.codec.outline import train_outline
 from training.codec.sketch import train_sketch, write_frames
-from training.corpus.build import answers, questions, read_questions
+from training.corpus.build import answers, questions
 from training.corpus.synthesis import Sounds
 from training.reasoner.hearing import train_tower
 from training.reasoner.joint import train_reasoner
@@ -65,7 +65,6 @@ def _corpus(folder: Path, seconds: float) -> None:
     answers(folder, "answers_more", 16_000, seed=12, held_out=False, same=2)
     answers(folder, "answers_each", 10_000, seed=13, held_out=False, same=8, kinds=_WORDY)
     questions(folder, "questions_test", 500, seed=22, held_out=True)
-    questions(folder, "questions", 12_000, seed=21, held_out=False)
 
 
 def _codes(folder: Path, seconds: float) -> None:
@@ -103,13 +102,12 @@ def _language(folder: Path, seconds: float) -> None:
 
 
 def _tower(folder: Path, seconds: float) -> None:
-    train_tower(folder, read_questions(folder, "questions"), Encoder(folder / TOKENIZER), seconds=seconds)
+    train_tower(folder, Encoder(folder / TOKENIZER), seconds=seconds)
 
 
 def _reasoner(folder: Path, seconds: float) -> None:
     train_reasoner(
         folder,
-        read_questions(folder, "questions"),
         Encoder(folder / TOKENIZER),
         load_stage(folder, "language"),
         load_stage(folder, "tower"),

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from engine.chroma.hearing import embedding_count
-from training.reasoner.hearing import listening_loss
-from training.reasoner.sound import PER_EMBEDDING, Hearer
+from training.reasoner.hearing import listening_loss, placed
+from training.reasoner.sound import PER_EMBEDDING, Heard, Hearer
 
 BLANK = 99
 SECOND = 16_000
@@ -52,3 +52,35 @@ def test_a_tower_that_tells_every_word_has_nothing_to_learn():
     worse, wrong = listening_loss(table[targets.flip(0)], targets, table, BLANK)
     assert wrong == 0.0 or wrong == 0.5
     assert worse > loss
+
+
+def _heard(*targets: int) -> Heard:
+    return Heard(torch.zeros(128, 4 * len(targets)), torch.tensor(targets))
+
+
+def test_a_word_is_looked_for_where_the_tower_tells_it_best():
+    table = torch.randn(120, 64)
+    told = [[BLANK, BLANK, BLANK, 5, BLANK, 7], [7, BLANK, BLANK, BLANK]]
+    out = table[torch.tensor(told[0] + told[1])]
+    ends = [_heard(BLANK, BLANK, 5, BLANK, BLANK, 7), _heard(BLANK, 7, BLANK, BLANK)]
+    assert placed(out, ends, table, BLANK).tolist() == told[0] + told[1]
+
+
+def test_a_word_stays_near_its_end_within_its_sound_and_behind_the_one_before():
+    table = torch.randn(120, 64)
+    # Told four embeddings early; in the other sound; and the second word before the first.
+    far = [_heard(*[BLANK] * 6, 5, BLANK, BLANK)]
+    assert int((placed(table[[BLANK, BLANK, 5] + [BLANK] * 6], far, table, BLANK) == 5).nonzero()) in range(
+        4, 9
+    )
+    other = [_heard(BLANK, BLANK, 5), _heard(BLANK, BLANK, BLANK)]
+    moved = placed(table[[BLANK, BLANK, BLANK, 5, BLANK, BLANK]], other, table, BLANK)
+    assert 5 in moved[:3].tolist()
+    turned = placed(table[[BLANK, 7, 5, BLANK]], [_heard(BLANK, 5, 7, BLANK)], table, BLANK).tolist()
+    assert [token for token in turned if token != BLANK] == [5, 7]
+
+
+def test_words_that_crowd_together_all_find_a_place():
+    table = torch.randn(120, 64)
+    moved = placed(table[[BLANK] * 5], [_heard(BLANK, BLANK, 5, 6, 7)], table, BLANK).tolist()
+    assert [token for token in moved if token != BLANK] == [5, 6, 7]

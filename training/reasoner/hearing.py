@@ -4,17 +4,16 @@ there, or of the audio token where none does. What it hears then reads like text
 from __future__ import annotations
 
 import random
-from collections import Counter
-from itertools import accumulate
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import Qwen2_5OmniAudioEncoderConfig
 from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniAudioEncoder
 
-from training.corpus.build import Questions
-from training.reasoner.sound import Heard, Hearer
+from training.reasoner.asked import Asked
+from training.reasoner.sound import Heard
 from training.run import ATTENTION, Run, half, load_stage, pick_device
 from training.shapes import tower_config
 from training.tokens import Encoder
@@ -24,8 +23,8 @@ _CONFIDENCE = 14.0
 """Logit of a token whose embedding is met exactly."""
 _BLANKS = 0.25
 """Most embeddings are blank: this share of those counts, as much each as a word."""
-_MASKED = 0.25
-"""Share of sounds with holes in time and frequency."""
+_NEAR = 2
+"""A word may be told so many embeddings before or behind the one in which espeak-ng ended it."""
 
 
 def build_tower() -> Qwen2_5OmniAudioEncoder:
@@ -42,6 +41,47 @@ def hear(tower: Qwen2_5OmniAudioEncoder, heard: list[Heard], device: torch.devic
     lengths = torch.tensor([each.mel.shape[1] for each in heard], device=device)
     mel = torch.cat([each.mel for each in heard], dim=1).to(device)
     return tower(mel, feature_lens=lengths).last_hidden_state
+
+
+def placed(out: torch.Tensor, heard: list[Heard], table: torch.Tensor, blank: int) -> torch.Tensor:
+    """Targets [N], each word at the place near its end where the tower tells it best, all in their order.
+
+    To a place that half of the voices miss by one, an embedding is learned that is half a word and half
+    blank, twice, and read as neither. The best way to place them is found by dynamic programming (Viterbi).
+
+    Args:
+        out: float [N, width]; table: [vocabulary, width].
+    """
+    targets = torch.cat([each.targets for each in heard])
+    ends = (targets != blank).nonzero()[:, 0]
+    if not len(ends):
+        return targets
+    words = targets[ends]
+    sound = torch.repeat_interleave(torch.arange(len(heard)), torch.tensor([len(e.targets) for e in heard]))
+    places = ends[:, None] + torch.arange(-_NEAR, _NEAR + 1)
+    inside = places.clamp(0, len(targets) - 1)
+    told = out.detach().float().cpu()[inside]
+    directions = (table[words] - table[blank]).float().cpu()
+    gains = (told * directions[:, None]).sum(-1)
+    gains[(places != inside) | (sound[inside] != sound[ends][:, None])] = -torch.inf
+    targets = targets.clone()
+    targets[ends] = blank
+    targets[_best(gains.numpy(), places.numpy())] = words
+    return targets
+
+
+def _best(gains: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """A place for each word [W], of `places` [W, P] with their `gains`, so that they ascend and gain most."""
+    came = np.zeros(gains.shape, dtype=np.int64)
+    total = gains[0]
+    for word in range(1, len(gains)):
+        reached = np.where(places[word - 1][None, :] < places[word][:, None], total[None, :], -np.inf)
+        came[word] = reached.argmax(1)
+        total = gains[word] + reached.max(1)
+    way = [int(total.argmax())]
+    for word in range(len(gains) - 1, 0, -1):
+        way.append(int(came[word, way[-1]]))
+    return places[np.arange(len(gains)), way[::-1]]
 
 
 def listening_loss(
@@ -64,61 +104,19 @@ def listening_loss(
     return entropy + 0.3 * distance, right
 
 
-class QuestionDraw:
-    """Conversations of the corpus at random, each question as `Heard`, and time and frequency masked."""
-
-    def __init__(self, questions: Questions, encoder: Encoder, seed: int) -> None:
-        self._questions, self._encoder = questions, encoder
-        self._rng = random.Random(seed)
-        self._hearer = Hearer(encoder.audio, seed)
-        self._asked = [each.user for talk in questions.conversations for each in talk.exchanges]
-        count = Counter(word for user in self._asked for word in user.split())
-        self._rarity = list(
-            accumulate(
-                sum(count[word] ** -0.5 for word in user.split()) / ends[-1]
-                for user, ends in zip(self._asked, questions.word_ends, strict=True)
-            )
-        )
-
-    def rare(self) -> Heard:
-        """A question, the likelier the rarer its words are and the shorter it is."""
-        (sound,) = self._rng.choices(range(len(self._asked)), cum_weights=self._rarity)
-        return self._hear(sound, self._asked[sound])
-
-    def conversation(self) -> tuple[int, list[Heard]]:
-        """Its index and what is heard of each of its questions."""
-        index = self._rng.randrange(len(self._questions.conversations))
-        first = self._questions.first[index]
-        return index, [
-            self._hear(first + turn, exchange.user)
-            for turn, exchange in enumerate(self._questions.conversations[index].exchanges)
-        ]
-
-    def _hear(self, sound: int, user: str) -> Heard:
-        heard = self._hearer(
-            self._questions.sounds[sound], self._questions.word_ends[sound], self._encoder.heard(user)
-        )
-        if self._rng.random() < _MASKED:
-            low, at = (self._rng.randrange(size) for size in heard.mel.shape)
-            heard.mel[low : low + self._rng.randrange(18)] = heard.mel.mean()
-            heard.mel[:, at : at + self._rng.randrange(12)] = heard.mel.mean()
-        return heard
-
-
-def train_tower(
-    folder: Path, questions: Questions, encoder: Encoder, *, seconds: float, seed: int = 32
-) -> None:
+def train_tower(folder: Path, encoder: Encoder, *, seconds: float, seed: int = 32) -> None:
     """Train into `tower.pt`, against the embeddings in `text.pt`."""
     torch.manual_seed(seed)
     device = pick_device()
     tower = build_tower().to(device)
     table = load_stage(folder, "text")["embed_tokens.weight"].float().to(device)
     run = Run(folder, "tower", tower, seconds=seconds, rate=5e-4, warmup=100)
-    draw = QuestionDraw(questions, encoder, seed + run.step)
+    asked = Asked(encoder, random.Random(seed + run.step))
     while not run.over:
-        heard = [draw.rare() for _ in range(_BATCH)]
-        targets = torch.cat([each.targets for each in heard]).to(device)
+        heard = [asked.mixed() for _ in range(_BATCH)]
         with half(device):
-            loss, right = listening_loss(hear(tower, heard, device), targets, table, encoder.audio)
+            out = hear(tower, heard, device)
+            targets = placed(out, heard, table, encoder.audio).to(device)
+            loss, right = listening_loss(out, targets, table, encoder.audio)
         run.take(loss, words=right)
     run.keep()

@@ -12,14 +12,15 @@ from pathlib import Path
 
 import torch
 
-from training.corpus.build import Questions
-from training.reasoner.hearing import QuestionDraw, build_tower, hear, listening_loss
+from training.reasoner.asked import Asked
+from training.reasoner.hearing import build_tower, hear, listening_loss, placed
 from training.reasoner.text import (
     LOUDNESS,
     Row,
     blurred,
     build_text_model,
     draw_conversation,
+    draw_talk,
     next_token_loss,
     padded,
     row_batches,
@@ -28,33 +29,33 @@ from training.run import Run, half, pick_device
 from training.tokens import Encoder
 
 _MORE_TYPED = 0.35
-"""Share of conversations without sound; more of them than not are of what is hardest."""
-_HARD_SHARE = 0.6
+"""Share of conversations without sound."""
+_HARD_TYPED, _HARD_SPOKEN = 0.6, 0.3
+"""Shares of them that are of what is hardest."""
 
 
 class _SpokenDraw:
-    """Conversations of the corpus as rows, most of them spoken."""
+    """Conversations as rows, most of them spoken."""
 
-    def __init__(self, questions: Questions, encoder: Encoder, rng: random.Random) -> None:
-        self._questions, self._encoder, self._rng = questions, encoder, rng
-        self._draw = QuestionDraw(questions, encoder, rng.randrange(1 << 30))
+    def __init__(self, encoder: Encoder, rng: random.Random) -> None:
+        self._encoder, self._rng = encoder, rng
+        self._asked = Asked(encoder, rng)
 
     def __call__(self) -> Row:
         if self._rng.random() < _MORE_TYPED:
-            return draw_conversation(self._rng, self._encoder, hard=_HARD_SHARE)
-        index, heard = self._draw.conversation()
+            return draw_conversation(self._rng, self._encoder, hard=_HARD_TYPED)
+        conversation = draw_talk(self._rng, hard=_HARD_SPOKEN)
+        heard = self._asked.conversation(conversation)
         sounds = [[self._encoder.audio] * len(each.targets) for each in heard]
         if self._rng.random() < 0.15:
             kept = self._rng.randrange(len(sounds))
             sounds = [sound if turn == kept else [] for turn, sound in enumerate(sounds)]
             heard = [heard[kept]]
-        conversation = self._questions.conversations[index]
         return Row(*self._encoder.conversation(conversation, self._rng, sounds), heard)
 
 
 def train_reasoner(
     folder: Path,
-    questions: Questions,
     encoder: Encoder,
     language: dict[str, torch.Tensor],
     tower: dict[str, torch.Tensor],
@@ -77,7 +78,7 @@ def train_reasoner(
     table = model.embed_tokens.weight
     run = Run(folder, "reasoner", model, seconds=seconds, rate=3e-4, warmup=100)
     rng, generator = random.Random(seed + run.step), torch.Generator().manual_seed(seed + run.step)
-    made = row_batches(rng, _SpokenDraw(questions, encoder, rng))
+    made = row_batches(rng, _SpokenDraw(encoder, rng))
     while not run.over:
         rows = next(made)
         heard = [each for row in rows for each in row.heard]
@@ -87,7 +88,7 @@ def train_reasoner(
         if heard:
             with half(device), torch.no_grad():
                 out = hear(ears, heard, device).float()
-                targets = torch.cat([each.targets for each in heard]).to(device)
+                targets = placed(out, heard, table, encoder.audio).to(device)
                 figures["words"] = listening_loss(out, targets, table, encoder.audio)[1]
             spoken = torch.tensor([bool(row.heard) for row in rows], device=device)
             inputs = inputs.masked_scatter((spoken[:, None] & (ids == encoder.audio))[..., None], out)

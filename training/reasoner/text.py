@@ -18,6 +18,7 @@ from training.run import ATTENTION, Run, Weights, half, pick_device
 from training.shapes import text_config
 from training.tokens import Encoder
 from training.world.conversation import converse, converse_hard
+from training.world.exchange import Conversation
 
 _TOKENS = 1800
 _POOL = 160
@@ -121,9 +122,14 @@ def row_batches(rng: random.Random, draw: Callable[[], Row]) -> Iterator[list[Ro
     return batches(rng, draw, lambda row: len(row.ids), most=_TOKENS, pool=_POOL)
 
 
+def draw_talk(rng: random.Random, *, hard: float) -> Conversation:
+    """A new conversation; `hard`: the share that is a short one of a hard skill."""
+    return converse_hard(rng) if rng.random() < hard else converse(rng, rng.choice((1, 2, 2, 3, 4)))
+
+
 def draw_conversation(rng: random.Random, encoder: Encoder, *, hard: float = 0.0) -> Row:
-    """A new conversation, typed or murmured; `hard`: the share that is a short one of a hard skill."""
-    conversation = converse_hard(rng) if rng.random() < hard else converse(rng, rng.choice((1, 2, 2, 3, 4)))
+    """A new conversation as `draw_talk` makes it, typed or murmured."""
+    conversation = draw_talk(rng, hard=hard)
     sounds: list[list[int]] = []
     if rng.random() < _MURMURED:
         sounds = [encoder.murmured(each.user, rng) for each in conversation.exchanges]

@@ -62,7 +62,7 @@ def converse(rng: random.Random, turns: int, *, held_out: bool = False) -> Conve
 
 def converse_hard(rng: random.Random) -> Conversation:
     """A short conversation of what takes longest to learn: copying, sums, counting, what was said before."""
-    way = rng.choices(("copy", "tools", "name", "sums", "history"), (6, 3, 1, 6, 4))[0]
+    way = rng.choices(("copy", "tools", "name", "sums", "count", "history"), (6, 3, 1, 6, 4, 4))[0]
     if way == "tools":
         offered = tools.offer(rng)
         return Conversation((tools.with_tools(rng, False, offered),), offered)
@@ -74,6 +74,8 @@ def converse_hard(rng: random.Random) -> Conversation:
         exchanges.append(facts.repeating(rng, False))
     elif way == "sums":
         exchanges.append((counting.sums if rng.random() < 0.5 else counting.numbers)(rng, False))
+    elif way == "count":
+        exchanges.append(counting.counted(rng, False))
     else:
         for _ in range(rng.choice((0, 1, 1, 2)) if exchanges else 1):
             exchanges.append(_next(rng, False, exchanges, ()))

@@ -66,14 +66,23 @@ def sums(rng: random.Random, held_out: bool) -> Exchange:
 def numbers(rng: random.Random, held_out: bool) -> Exchange:
     """Counting, and the neighbours of a number."""
     way = rng.choice(("after", "before", "count", "from", "down"))
+    if way in ("count", "from", "down"):
+        return _counted(rng, held_out, way)
     if way == "after":
         a = rng.randint(0, 20)
         user = phrase(rng, _AFTER, held_out=held_out).format(a=spoken(a))
         return Exchange("numbers", user, f"{sentence(spoken(a + 1))} comes after {spoken(a)}.")
-    if way == "before":
-        a = rng.randint(1, 20)
-        user = phrase(rng, _BEFORE, held_out=held_out).format(a=spoken(a))
-        return Exchange("numbers", user, f"{sentence(spoken(a - 1))} comes before {spoken(a)}.")
+    a = rng.randint(1, 20)
+    user = phrase(rng, _BEFORE, held_out=held_out).format(a=spoken(a))
+    return Exchange("numbers", user, f"{sentence(spoken(a - 1))} comes before {spoken(a)}.")
+
+
+def counted(rng: random.Random, held_out: bool) -> Exchange:
+    """Counting alone: where to stop is what takes long to learn."""
+    return _counted(rng, held_out, rng.choice(("count", "from", "down")))
+
+
+def _counted(rng: random.Random, held_out: bool, way: str) -> Exchange:
     if way == "count":
         a, b = 1, rng.randint(2, 12)
         user = phrase(rng, _COUNT, held_out=held_out).format(a=spoken(b))
@@ -85,8 +94,8 @@ def numbers(rng: random.Random, held_out: bool) -> Exchange:
         a, b = rng.randint(3, 10), 0
         user = phrase(rng, _DOWN, held_out=held_out).format(a=spoken(a))
     step = 1 if b > a else -1
-    counted = ", ".join(spoken(number) for number in range(a, b + step, step))
-    return Exchange("numbers", user, f"{sentence(counted)}.")
+    told = ", ".join(spoken(number) for number in range(a, b + step, step))
+    return Exchange("numbers", user, f"{sentence(told)}.")
 
 
 def calendar(rng: random.Random, held_out: bool) -> Exchange:
