@@ -16,12 +16,16 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import torch
+
+from benchmarks.report import Report, add_options
 
 ROOT = Path(__file__).parents[1]
 SPEECH = ROOT / "tests" / "data" / "speech" / "question.wav"
@@ -32,11 +36,24 @@ _QUIET_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The server with all its processes, nobody being there: MiB of main memory, and open descriptors."""
+    """The server with all its processes, nobody being there: MiB of main memory, and open descriptors; and
+    what happened in the round before."""
 
     seconds: float
     memory: float
     descriptors: int
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Talking:
+    """What happens in a round: so many sessions, for so long, a question of each every so many seconds, sound
+    in appends of so many milliseconds."""
+
+    sessions: int
+    seconds: float = 60.0
+    every: float = 6.0
+    append_ms: int = 20
 
 
 def growth(values: Sequence[float]) -> float:
@@ -46,10 +63,11 @@ def growth(values: Sequence[float]) -> float:
     return last / first - 1
 
 
-def read(server: psutil.Process, began: float) -> Reading:
+def read(server: psutil.Process, began: float, counts: dict[str, int]) -> Reading:
     family = [server, *server.children(recursive=True)]
     memory = sum(process.memory_info().rss for process in family) / 2**20
-    return Reading(time.monotonic() - began, memory, sum(process.num_fds() for process in family))
+    descriptors = sum(process.num_fds() for process in family)
+    return Reading(time.monotonic() - began, memory, descriptors, counts)
 
 
 @contextmanager
@@ -74,11 +92,18 @@ def _ready(process: subprocess.Popen[bytes], log: object) -> str:
     raise SystemExit("soak: the server ended before it was ready")
 
 
-def talk(url: str, sessions: int, seconds: float, append_ms: int, folder: Path) -> dict[str, int]:
+def talk(url: str, talking: Talking, folder: Path) -> dict[str, int]:
     """One round; returns the counts of `chroma-realtime bench`."""
     kept = folder / "round.json"
-    options = ["--sessions", str(sessions), "--seconds", str(seconds), "--every", "6", "--json", str(kept)]
-    command = [*_COMMAND, "bench", url, str(SPEECH), *options, "--append-ms", str(append_ms)]
+    options = {
+        "--sessions": talking.sessions,
+        "--seconds": talking.seconds,
+        "--every": talking.every,
+        "--append-ms": talking.append_ms,
+        "--json": kept,
+    }
+    words = [str(word) for option in options.items() for word in option]
+    command = [*_COMMAND, "bench", url, str(SPEECH), *words]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     if done.returncode:
         raise SystemExit(f"soak: bench failed: {done.stderr.strip()}")
@@ -97,23 +122,44 @@ def until_empty(url: str) -> None:
     raise SystemExit("soak: sessions are left that nobody holds")
 
 
-def soak(
-    model: str, sessions: int, seconds: float, a_round: float, warm_up: int, append_ms: int = 20
-) -> list[Reading]:
+def soak(model: str, talking: Talking, seconds: float, warm_up: int) -> list[Reading]:
     """Rounds until the time is over; prints each, and returns the readings after the warm-up."""
     readings: list[Reading] = []
-    with served(model, sessions) as (server, url), tempfile.TemporaryDirectory() as folder:
+    with served(model, talking.sessions) as (server, url), tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
         while time.monotonic() - began < seconds or len(readings) < warm_up + 3:
-            counts = talk(url, sessions, a_round, append_ms, Path(folder))
+            counts = talk(url, talking, Path(folder))
             until_empty(url)
-            readings.append(read(server, began))
+            readings.append(read(server, began, counts))
             now = readings[-1]
-            print(
-                f"{now.seconds:6.0f} s  {now.memory:7.1f} MiB  {now.descriptors:4d} descriptors  {counts}",
-                flush=True,
-            )
+            held = f"{now.memory:7.1f} MiB  {now.descriptors:4d} descriptors"
+            print(f"{now.seconds:6.0f} s  {held}  {now.counts}", flush=True)
     return readings[warm_up:]
+
+
+def grown(readings: Sequence[Reading]) -> dict[str, float]:
+    """What is to stay as it is, and by how much it grew."""
+    return {
+        "memory": growth([one.memory for one in readings]),
+        "descriptors": growth([one.descriptors for one in readings]),
+    }
+
+
+def told(talking: Talking, readings: Sequence[Reading]) -> str:
+    """A run in a few lines, its warm-up left out."""
+    memory = [one.memory for one in readings]
+    counts: Counter[str] = Counter()
+    for one in readings:
+        counts.update(one.counts)
+    most = max(one.descriptors for one in readings)
+    growths = ", ".join(f"{name} {share:+.1%}" for name, share in grown(readings).items())
+    return (
+        f"{talking.sessions} sessions of {talking.seconds:g} s with a question each {talking.every:g} s and"
+        f" appends of {talking.append_ms} ms, {len(readings)} times over, until {readings[-1].seconds:.0f} s:"
+        f" {dict(sorted(counts.items()))}. With nobody there, the server and its engine held"
+        f" {min(memory):.0f} to {max(memory):.0f} MiB and at most {most} descriptors; from the first third to"
+        f" the last: {growths}."
+    )
 
 
 def main() -> int:
@@ -122,24 +168,17 @@ def main() -> int:
     parser.add_argument("--sessions", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=3600.0)
     parser.add_argument("--round", type=float, default=60.0, help="seconds that everybody talks")
+    parser.add_argument("--every", type=float, default=6.0, help="seconds between two questions of a session")
     parser.add_argument("--append-ms", type=int, default=20, help="sound of one append")
     parser.add_argument("--warm-up", type=int, default=2, help="rounds that are not counted")
+    add_options(parser)
     options = parser.parse_args()
-    readings = soak(
-        options.model,
-        options.sessions,
-        options.seconds,
-        options.round,
-        options.warm_up,
-        options.append_ms,
-    )
-    grown = {
-        "memory": growth([one.memory for one in readings]),
-        "descriptors": growth([one.descriptors for one in readings]),
-    }
-    for name, share in grown.items():
-        print(f"{name}: {share:+.1%} from the first third to the last")
-    return 0 if all(share <= MOST_GROWTH for share in grown.values()) else 1
+    talking = Talking(options.sessions, options.round, options.every, options.append_ms)
+    readings = soak(options.model, talking, options.seconds, options.warm_up)
+    report = Report(f"A soak of {options.model}", "soak", sys.argv[1:])
+    report.add(told(talking, readings))
+    report.keep(options, torch.device("cpu"))
+    return 0 if all(share <= MOST_GROWTH for share in grown(readings).values()) else 1
 
 
 if __name__ == "__main__":

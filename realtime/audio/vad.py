@@ -28,6 +28,9 @@ _HEARD = 2 * WINDOW
 _NEEDED = _HEARD + 2 * 2 * MARGIN
 """Bytes of a window, and of what has to be there to resample it."""
 _LARGEST_BATCH = 256
+_LATE = _BYTES_PER_S // 10
+"""As much behind a window is late. Less is the rest of a piece of sound that has just come: its windows can
+share the batches of those that come next."""
 
 Heard = Callable[[int, list[float]], None]
 """Called with an epoch and its next probabilities, in order."""
@@ -97,7 +100,16 @@ class VadStream:
     @property
     def has_more(self) -> bool:
         """Sound enough for another window is there already."""
-        return len(self._sound) + self._fed - self._taken >= _NEEDED
+        return self._unheard >= _NEEDED
+
+    @property
+    def is_late(self) -> bool:
+        """More is there than came just now."""
+        return self._unheard >= _NEEDED + _LATE
+
+    @property
+    def _unheard(self) -> int:
+        return len(self._sound) + self._fed - self._taken
 
     def next_window(self) -> bytes | None:
         """The next 768 samples with the margin before and after them, if they are there."""
@@ -216,13 +228,13 @@ class VadWorker:
             return streams
 
     def _requeue(self, streams: list[VadStream]) -> bool:
-        """What has more than the window it had queues behind those that wait. Returns whether any has."""
+        """What has more than the window it had queues behind those that wait. Returns whether any is late."""
         behind = False
         with self._changed:
             for stream in streams:
                 if stream.has_more and stream in self._streams:
                     self._ready[stream] = None
-                    behind = True
+                    behind = behind or stream.is_late
         return behind
 
     def _hear(self, batch: list[tuple[VadStream, bytes]]) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -140,6 +141,7 @@ class Caller:
         manual: the client commits its turns and asks for the answers; no turn detection.
         settings: more of the session, such as instructions.
         probe_s: an event is sent there and back every so many seconds; 0: none is.
+        send_sound: sends a piece of sound; by itself as every other event is sent.
     """
 
     def __init__(
@@ -152,10 +154,11 @@ class Caller:
         manual: bool = False,
         settings: dict[str, Any] | None = None,
         probe_s: float = 0.0,
+        send_sound: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
+        self._send_sound = send_sound or socket.send
         self._socket, self._speech, self._plan, self._record = socket, speech, plan, record
         self._manual, self._settings = manual, settings or {}
-        self._clock = asyncio.get_running_loop()
         self._to_say: deque[str] = deque()
         self._owed = False
         """It has asked, and heard nothing yet."""
@@ -167,13 +170,13 @@ class Caller:
         """When it began to interrupt the answer that it hears."""
         self._noticed: float | None = None
         self._probe_s = probe_s
-        self._probe_at = self._clock.time() + probe_s
+        self._probe_at = time.monotonic() + probe_s
         self._probed: float | None = None
         """When the probe was sent that is under way."""
 
     async def talk(self, until: float) -> None:
-        """Hold the conversation until a time of the event loop's clock; then nothing new is asked, but the
-        last question's first sound is waited for."""
+        """Hold the conversation until a time of `time.monotonic`; then nothing new is asked, but the last
+        question's first sound is waited for."""
         turns = None if self._manual else {"type": "server_vad"}
         audio = {**self._settings.get("audio", {}), "input": {"turn_detection": turns}}
         session = {"type": "realtime", **self._settings, "audio": audio}
@@ -189,13 +192,14 @@ class Caller:
         self._end(whole=False)
 
     async def _microphone(self, until: float) -> None:
-        due = self._clock.time()
+        due = time.monotonic()
         while due < until or (self._owed and due < until + _PATIENCE_S):
-            now = self._clock.time()
-            self._record.late(now - due)
+            now = time.monotonic()
+            # uvloop keeps time in whole milliseconds and may be half of one early.
+            self._record.late(max(0.0, now - due))
             if not self._to_say and now < until and self._plan.due(now):
                 await self._ask(now)
-            await self._socket.send(self._to_say.popleft() if self._to_say else self._speech.silence)
+            await self._send_sound(self._to_say.popleft() if self._to_say else self._speech.silence)
             if self._owed and not self._to_say and self._speech_end is None:
                 # As planned, not as it was: a server that holds up its clients is not let off.
                 self._speech_end = due
@@ -203,11 +207,11 @@ class Caller:
                     await self._socket.send(_COMMIT)
                     await self._socket.send(_RESPOND)
             if self._probe_s and self._probed is None and now >= self._probe_at:
-                self._probed = self._clock.time()
+                self._probed = time.monotonic()
                 self._probe_at += self._probe_s
                 await self._socket.send(_PROBE)
             due += self._speech.piece_s
-            await asyncio.sleep(due - self._clock.time())
+            await asyncio.sleep(due - time.monotonic())
 
     async def _ask(self, now: float) -> None:
         if self._owed:
@@ -222,7 +226,7 @@ class Caller:
 
     async def _listen(self) -> None:
         async for frame in self._socket:
-            self._hear(orjson.loads(frame), self._clock.time())
+            self._hear(orjson.loads(frame), time.monotonic())
 
     def _hear(self, event: dict[str, Any], now: float) -> None:
         match event["type"]:
@@ -258,14 +262,14 @@ class Caller:
                 # Where no sound came after it began to speak, there was nothing to wait for.
                 self._record.barge_in(BargeIn(took, max(0.0, answer.last - spoke)))
         elif answer is not None and status != "cancelled" and not answer.hears:
-            self._plan.unheard(self._clock.time())
+            self._plan.unheard(time.monotonic())
         self._end(whole=True)
 
     def _end(self, *, whole: bool) -> None:
         """The answer ends here. One that was interrupted is whole: its listener wants no more of it."""
         answer, self._answer = self._answer, None
         if answer is not None:
-            self._record.heard(answer.over(self._clock.time(), whole=whole))
+            self._record.heard(answer.over(time.monotonic(), whole=whole))
         if self._owed and not whole and (answer is None or answer.hears):
             # A question that was asked after that answer had begun.
             self._record.heard(Heard())

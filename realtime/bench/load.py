@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import multiprocessing
 import signal
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -18,6 +20,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from realtime.bench.address import any_certificate
 from realtime.bench.caller import Caller, Speech
 from realtime.bench.figures import Figures, Told
+from realtime.bench.microphone import Microphone
 from realtime.bench.plans import Timetable
 
 _PATIENCE_S = 30.0
@@ -121,7 +124,17 @@ def _run(load: Load, index: int, processes: int, pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pipe.send(None)
     begin = pipe.recv()
-    asyncio.run(_Process(load, begin, pipe).run(range(index, load.sessions + load.idle, processes)))
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_Process(load, begin, pipe).run(range(index, load.sessions + load.idle, processes)))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The fastest loop that there is here."""
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
 
 
 class _Process:
@@ -199,8 +212,8 @@ class _Process:
                         await socket.recv()
             return
         # Neighbours ask at different times, also where all were opened at once.
-        loop_now = asyncio.get_running_loop().time()
-        first = loop_now + load.every * (index * _GOLDEN % 1.0)
+        now = time.monotonic()
+        first = now + load.every * (index * _GOLDEN % 1.0)
         caller = Caller(
             socket,
             load.speeches[index % len(load.speeches)],
@@ -209,8 +222,9 @@ class _Process:
             manual=load.manual,
             settings=load.settings,
             probe_s=load.probe_s,
+            send_sound=Microphone(socket).send,
         )
-        await caller.talk(loop_now + until - time.monotonic())
+        await caller.talk(until)
 
 
 class _RefusedError(Exception):

@@ -105,6 +105,18 @@ def test_the_lag_is_known_and_shrinks(worker, gate):
     assert worker.behind_s == 0
 
 
+def test_a_piece_of_sound_that_has_just_come_is_not_late(worker, gate):
+    listener, other = Listener(worker), Listener(worker)
+    listener.stream.feed(0, recording("question"))
+    assert gate.reached.wait(20)
+    # While nobody hears: what clients send at once, with a window's rest, and then twice of it.
+    other.stream.feed(0, bytes(4800))
+    assert (other.stream.has_more, other.stream.is_late) == (True, False)
+    other.stream.feed(0, bytes(4800))
+    assert other.stream.is_late
+    gate.open.set()
+
+
 def test_a_closed_stream_is_told_nothing_more(worker, gate):
     closed, open_ = Listener(worker), Listener(worker)
     closed.stream.feed(0, recording("question"))

@@ -2,16 +2,18 @@
 
 import pytest
 
-from benchmarks.soak import MOST_GROWTH, growth, soak
+from benchmarks.soak import MOST_GROWTH, Talking, grown, growth, soak, told
 
 
 def test_a_few_sessions_come_and_go_and_nothing_stays(capsys):
     pytest.importorskip("hdrh")
-    readings = soak("echo", sessions=3, seconds=0.0, a_round=1.5, warm_up=1)
+    talking = Talking(sessions=3, seconds=1.5)
+    readings = soak("echo", talking, seconds=0.0, warm_up=1)
     assert len(readings) == 3
     assert "'opened': 3" in capsys.readouterr().out
     assert readings[-1].descriptors <= readings[0].descriptors
-    assert growth([one.memory for one in readings]) < MOST_GROWTH
+    assert grown(readings)["memory"] < MOST_GROWTH
+    assert "'opened': 9" in told(talking, readings)
 
 
 @pytest.mark.parametrize(
