@@ -153,12 +153,15 @@ def told(talking: Talking, readings: Sequence[Reading]) -> str:
         counts.update(one.counts)
     most = max(one.descriptors for one in readings)
     growths = ", ".join(f"{name} {share:+.1%}" for name, share in grown(readings).items())
+    said = (
+        f"{counts['opened']} sessions, {counts['questions']} questions, {counts['answers']} answers,"
+        f" {counts['dry']} of them with gaps, {counts['silent']} times no sound"
+    )
     return (
         f"{talking.sessions} sessions of {talking.seconds:g} s with a question each {talking.every:g} s and"
         f" appends of {talking.append_ms} ms, {len(readings)} times over, until {readings[-1].seconds:.0f} s:"
-        f" {dict(sorted(counts.items()))}. With nobody there, the server and its engine held"
-        f" {min(memory):.0f} to {max(memory):.0f} MiB and at most {most} descriptors; from the first third to"
-        f" the last: {growths}."
+        f" {said}. With nobody there, the server and its engine held {min(memory):.0f} to {max(memory):.0f}"
+        f" MiB and at most {most} descriptors; from the first third to the last: {growths}."
     )
 
 

@@ -13,7 +13,7 @@ def test_a_few_sessions_come_and_go_and_nothing_stays(capsys):
     assert "'opened': 3" in capsys.readouterr().out
     assert readings[-1].descriptors <= readings[0].descriptors
     assert grown(readings)["memory"] < MOST_GROWTH
-    assert "'opened': 9" in told(talking, readings)
+    assert "s: 9 sessions, " in told(talking, readings)
 
 
 @pytest.mark.parametrize(
