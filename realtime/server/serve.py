@@ -10,6 +10,7 @@ from dataclasses import fields
 
 from engine import EngineError, EngineSettings
 from engine.models import NANO, PUBLISHED, WHISPER
+from realtime.server.garbage import settle
 from realtime.server.limit_settings import Limits, wrong
 from realtime.server.serve_options import add_options
 from realtime.server.settings import ServerSettings
@@ -100,6 +101,7 @@ def run(options: argparse.Namespace) -> int:
                 f" The real one, for an NVIDIA GPU: --model {PUBLISHED}",
                 file=sys.stderr,
             )
+        settle()
         return serving.run()
     except EngineError as error:
         print(f"chroma-realtime: {error.message}", file=sys.stderr)
