@@ -40,6 +40,10 @@ Post = Callable[[Callable[[], None]], None]
 """Called in the worker's thread; has a function called in the streams' own, in order, and returns at once."""
 
 
+def _unwanted(*_: object) -> None:
+    """Whom a closed stream tells."""
+
+
 class VadStream:
     """One session's sound. `feed`, `reset` and `close` return at once and belong to one thread."""
 
@@ -77,17 +81,17 @@ class VadStream:
         """No more results are wanted."""
         self._closed = True
         self._inbox.clear()
+        # Who listens holds the stream: they would hold one another for ever.
+        self._heard = self._failed = _unwanted
         self._worker.forget(self)
 
     def deliver(self, epoch: int, probability: float) -> None:
         """Hand out the next result."""
-        if not self._closed:
-            self._heard(epoch, [probability])
+        self._heard(epoch, [probability])
 
     def tell_lost(self, message: str) -> None:
         """Hand out that there are no more."""
-        if not self._closed:
-            self._failed(message)
+        self._failed(message)
 
     # The rest belongs to the worker's thread.
 

@@ -20,20 +20,10 @@ from realtime.session.conversation import Conversation
 from realtime.session.effects import ClearPlayback, Close, Effect, Forget, Send
 from realtime.session.history import History
 from realtime.session.listening import Listening
-from realtime.session.making import error_event
+from realtime.session.making import error_event, maker
 from realtime.session.responses import Responses
 from realtime.session.transcriptions import Transcriptions
 from realtime.session.turns import Turns
-
-_TRANSCRIBING = (
-    "session.update",
-    "input_audio_buffer.append",
-    "input_audio_buffer.commit",
-    "input_audio_buffer.clear",
-    "conversation.item.retrieve",
-    "conversation.item.delete",
-)
-"""What a session that only transcribes takes."""
 
 
 class Session:
@@ -51,13 +41,14 @@ class Session:
         self._config = config
         self._clock = clock
         self._new_id = ids or random_id
+        self._make = maker(self._new_id)
         session_id, conversation_id = self._new_id("sess"), self._new_id("conv")
         self._expires_at = int(clock()) + config.max_session_s
         self._stirred_at = clock()
         self._configuration = Configuration(config, session_id, self._expires_at)
         settings = self._configuration.settings
         self._conversation = Conversation(config.max_items)
-        self._history = History(self._conversation, config, self._new_id, self._event)
+        self._history = History(self._conversation, config, self._new_id, self._make)
         self._history.input_format = settings.audio.input.format.type
         self._listening = Listening(config, settings, self._new_id)
         self._responses = Responses(
@@ -67,9 +58,9 @@ class Session:
             conversation_id,
             self._history,
             self._new_id,
-            self._event,
+            self._make,
         )
-        self._transcriptions = Transcriptions(config, self._new_id, self._event)
+        self._transcriptions = Transcriptions(config, self._new_id, self._make)
         self._turns = Turns(
             config,
             self._configuration,
@@ -79,26 +70,11 @@ class Session:
             self._responses,
             self._transcriptions,
             clock=clock,
-            make=self._event,
+            make=self._make,
         )
         self.id = session_id
         self._closed = False
-        self._handlers: dict[str, Callable[[dict[str, Any]], list[Effect]]] = {
-            "session.update": self._update,
-            "input_audio_buffer.append": self._append,
-            "input_audio_buffer.commit": self._commit,
-            "input_audio_buffer.clear": self._clear,
-            "conversation.item.create": self._create_item,
-            "conversation.item.retrieve": self._history.retrieve,
-            "conversation.item.truncate": self._truncate,
-            "conversation.item.delete": self._delete_item,
-            "response.create": self._create_response,
-            "response.cancel": self._responses.cancel,
-        }
-        if config.server_plays:
-            self._handlers["output_audio_buffer.clear"] = self._clear_playback
-        if config.type == "transcription":
-            self._handlers = {kind: self._handlers[kind] for kind in _TRANSCRIBING}
+        self._handlers = _handlers(config)
 
     @property
     def appended(self) -> int:
@@ -114,7 +90,7 @@ class Session:
 
     def open(self) -> list[Effect]:
         """The first event of every session."""
-        return [self._event("session.created", session=self._configuration.describe())]
+        return [self._make("session.created", session=self._configuration.describe())]
 
     def receive(self, frame: str | bytes) -> list[Effect]:
         """One text frame as it came. Never raises: what is wrong becomes an `error` event."""
@@ -125,7 +101,7 @@ class Session:
         try:
             event = events.parse(frame)
             event_id = events.event_id_of(event)
-            return [*self._handler(event)(event), *self._turns.early()]
+            return [*self._handler(event)(self, event), *self._turns.early()]
         except ProtocolError as error:
             return [self._error(error, event_id)]
 
@@ -164,17 +140,17 @@ class Session:
 
     def playback_started(self, response_id: str) -> list[Effect]:
         """The player has begun a response's sound."""
-        return [self._event("output_audio_buffer.started", response_id=response_id)]
+        return [self._make("output_audio_buffer.started", response_id=response_id)]
 
     def playback_stopped(self, response_id: str) -> list[Effect]:
         """The player has played all of a response."""
-        return [self._event("output_audio_buffer.stopped", response_id=response_id)]
+        return [self._make("output_audio_buffer.stopped", response_id=response_id)]
 
     def playback_cleared(
         self, response_id: str, item_id: str, content_index: int, played_ms: int
     ) -> list[Effect]:
         """The player has dropped the rest of a response: what was not played was not heard."""
-        cleared = self._event("output_audio_buffer.cleared", response_id=response_id)
+        cleared = self._make("output_audio_buffer.cleared", response_id=response_id)
         return [*self._history.heard_until(item_id, content_index, played_ms), cleared]
 
     def detector_failed(self, message: str) -> list[Effect]:
@@ -231,7 +207,7 @@ class Session:
 
     # Client events.
 
-    def _handler(self, event: dict[str, Any]) -> Callable[[dict[str, Any]], list[Effect]]:
+    def _handler(self, event: dict[str, Any]) -> _Handler:
         kind = event.get("type")
         if kind is None:
             raise ProtocolError("missing_required_parameter", "Missing required parameter: 'type'.", "type")
@@ -248,7 +224,7 @@ class Session:
         settings = self._configuration.settings
         self._history.input_format = settings.audio.input.format.type
         effects = self._listening.configure(settings)
-        return [self._event("session.updated", session=self._configuration.describe()), *effects]
+        return [self._make("session.updated", session=self._configuration.describe()), *effects]
 
     def _append(self, event: dict[str, Any]) -> list[Effect]:
         sound = events.decode_audio(event.get("audio"), "audio", self._config.max_append_bytes)
@@ -258,10 +234,13 @@ class Session:
         return self._turns.commit()
 
     def _clear(self, event: dict[str, Any]) -> list[Effect]:
-        return [self._event("input_audio_buffer.cleared"), *self._listening.clear()]
+        return [self._make("input_audio_buffer.cleared"), *self._listening.clear()]
 
     def _create_item(self, event: dict[str, Any]) -> list[Effect]:
         return self._history.create(event, self._listening.open_item_id)
+
+    def _retrieve_item(self, event: dict[str, Any]) -> list[Effect]:
+        return self._history.retrieve(event)
 
     def _truncate(self, event: dict[str, Any]) -> list[Effect]:
         effects = self._history.truncate(event)
@@ -280,11 +259,46 @@ class Session:
             self._turns.stir()
         return effects
 
+    def _cancel_response(self, event: dict[str, Any]) -> list[Effect]:
+        return self._responses.cancel(event)
+
     def _clear_playback(self, event: dict[str, Any]) -> list[Effect]:
         return [ClearPlayback()]
 
-    def _event(self, kind: str, **fields: Any) -> Send:
-        return Send({"type": kind, "event_id": self._new_id("event"), **fields})
-
     def _error(self, error: ProtocolError, client_event_id: str | None = None) -> Send:
-        return error_event(self._event, error, client_event_id)
+        return error_event(self._make, error, client_event_id)
+
+
+_Handler = Callable[[Session, dict[str, Any]], list[Effect]]
+# Of no session: a session that held methods of its own would hold itself for ever.
+_TALKING: dict[str, _Handler] = {
+    "session.update": Session._update,
+    "input_audio_buffer.append": Session._append,
+    "input_audio_buffer.commit": Session._commit,
+    "input_audio_buffer.clear": Session._clear,
+    "conversation.item.create": Session._create_item,
+    "conversation.item.retrieve": Session._retrieve_item,
+    "conversation.item.truncate": Session._truncate,
+    "conversation.item.delete": Session._delete_item,
+    "response.create": Session._create_response,
+    "response.cancel": Session._cancel_response,
+}
+_PLAYING = {**_TALKING, "output_audio_buffer.clear": Session._clear_playback}
+_TRANSCRIBING = {
+    kind: _TALKING[kind]
+    for kind in (
+        "session.update",
+        "input_audio_buffer.append",
+        "input_audio_buffer.commit",
+        "input_audio_buffer.clear",
+        "conversation.item.retrieve",
+        "conversation.item.delete",
+    )
+}
+
+
+def _handlers(config: SessionConfig) -> dict[str, _Handler]:
+    """What such a session takes."""
+    if config.type == "transcription":
+        return _TRANSCRIBING
+    return _PLAYING if config.server_plays else _TALKING

@@ -54,13 +54,6 @@ class Watch:
         self._committed: float | None = None
         self._turns: dict[str, Turn] = {}
         self._made: dict[str, Made] = {}
-        self._kinds: dict[str, Callable[[dict[str, Any]], None]] = {
-            "input_audio_buffer.speech_stopped": self._speech_stopped,
-            "input_audio_buffer.committed": self._commit,
-            "response.created": self._begin,
-            "response.done": self._end,
-            "error": self._error,
-        }
 
     def opened(self) -> None:
         """The session begins."""
@@ -87,9 +80,9 @@ class Watch:
     def event(self, event: dict[str, Any]) -> None:
         """An event is about to be sent."""
         self._log.sent(event)
-        kind = self._kinds.get(event["type"])
+        kind = _KINDS.get(event["type"])
         if kind is not None:
-            kind(event)
+            kind(self, event)
 
     def sound(self, effect: SendAudio) -> FirstSound | None:
         """Sound is about to be sent. Returns what is to be sent after it, to come back to `sent`."""
@@ -196,6 +189,16 @@ class Watch:
         self._metrics.errors.labels("event", error["code"]).inc()
         param = None if error["param"] is None else name_of(error["param"])
         self._log.told("error told", event_id=event["event_id"], code=error["code"], param=param)
+
+
+# Of no watch: one that held methods of its own would hold itself, and its session, for ever.
+_KINDS: dict[str, Callable[[Watch, dict[str, Any]], None]] = {
+    "input_audio_buffer.speech_stopped": Watch._speech_stopped,
+    "input_audio_buffer.committed": Watch._commit,
+    "response.created": Watch._begin,
+    "response.done": Watch._end,
+    "error": Watch._error,
+}
 
 
 def _ms(seconds: float | None) -> float | None:
