@@ -87,6 +87,8 @@ class Call:
             self._track.stop()
             self._ended.close()
             await self._peer.close()
+            # They would hold one another for ever, and the session with them.
+            del self._connection
 
     def hang_up(self) -> None:
         """End the call."""

@@ -19,6 +19,10 @@ _SAMPLES = SAMPLE_RATE // 50
 _BYTES_PER_MS = 2 * SAMPLE_RATE // 1000
 
 
+def _nobody(*_: object) -> None:
+    """Whom a stopped track tells."""
+
+
 @dataclass(slots=True)
 class _Spoken:
     """One response's sound: what waits, and how much has left."""
@@ -53,6 +57,11 @@ class PlayerTrack(MediaStreamTrack):
         self._dropped: set[str] = set()
         self._sent = 0
         self._begun: float | None = None
+
+    def stop(self) -> None:
+        super().stop()
+        # aiortc keeps the track for long, and those who were told hold a session.
+        self._tell_started = self._tell_stopped = self._tell_cleared = _nobody
 
     def play(self, effect: SendAudio) -> None:
         """More sound, PCM16 at 24 kHz."""
