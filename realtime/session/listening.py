@@ -83,6 +83,7 @@ class Listening:
         """Of the sound being spoken, once the engine has heard some of it, up to `_told`."""
         self._told = 0
         self._vad = settings.audio.input.turn_detection
+        self._thresholds = thresholds(self._vad, config.min_speech_ms)
         self.speech_end: int | None = None
         """Where the speech of the last turn that was found ended, before its silence; None: nobody knows."""
 
@@ -142,6 +143,7 @@ class Listening:
             self._format = settings.audio.input.format.type
             self._decoder = SoundDecoder(self._format)
         before, self._vad = self._vad, settings.audio.input.turn_detection
+        self._thresholds = thresholds(self._vad, self._config.min_speech_ms)
         if (before is None) == (self._vad is None):
             return effects
         effects += self._reset(self._buffer.start)
@@ -203,7 +205,7 @@ class Listening:
         vad = self._vad
         if vad is None or epoch != self._epoch:
             return
-        limits = thresholds(vad, self._config.min_speech_ms, answering=answering, unjudged=self._unjudged)
+        limits = self._thresholds[answering, self._unjudged]
         for probability in probabilities:
             silent_since = self._state.silent_since
             self._state, happening = turn_detection.next_window(self._state, probability, limits)

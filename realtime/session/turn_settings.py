@@ -32,10 +32,22 @@ _PADDING_MS = 300
 
 
 def thresholds(
-    vad: ServerVad | SemanticVad, min_speech_ms: int, *, answering: bool, unjudged: bool
+    vad: ServerVad | SemanticVad | None, min_speech_ms: int
+) -> dict[tuple[bool, bool], Thresholds]:
+    """What holds for the next window, by whether an answer is being given, and whether the judge could not
+    tell. Made for every case at once: settings change seldom, and windows come thirty times a second."""
+    if vad is None:
+        return {}
+    return {
+        (answering, unjudged): _thresholds(vad, min_speech_ms, answering, unjudged)
+        for answering in (False, True)
+        for unjudged in (False, True)
+    }
+
+
+def _thresholds(
+    vad: ServerVad | SemanticVad, min_speech_ms: int, answering: bool, unjudged: bool
 ) -> Thresholds:
-    """What holds for the next window. `answering`: an answer is being given. `unjudged`: the judge could
-    not tell."""
     speech_ms = max(min_speech_ms, (vad.interrupt_after_ms or 0) if answering else 0)
     speech = max(1, math.ceil(speech_ms * SAMPLES_PER_MS / WINDOW))
     if isinstance(vad, ServerVad):
