@@ -79,8 +79,8 @@ def pick_device(name: str) -> torch.device:
 
 
 def use_device(device: torch.device) -> None:
-    """Make a GPU this thread's own, which streams and graphs go by."""
-    if device.type == "cuda":
+    """Make a GPU this thread's own, which streams and graphs go by; one without a number is it already."""
+    if device.type == "cuda" and device.index is not None:
         torch.cuda.set_device(device)
 
 
