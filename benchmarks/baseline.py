@@ -96,7 +96,8 @@ def _llama(config: LlamaConfig, weights: dict[str, torch.Tensor]) -> LlamaModel:
     model = LlamaModel(config)
     model.embed_tokens = nn.Identity()
     model.load_state_dict(weights)
-    return model.eval().requires_grad_(False)
+    like = next(iter(weights.values()))
+    return model.to(like.device, like.dtype).eval().requires_grad_(False)
 
 
 class _Text:

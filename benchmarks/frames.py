@@ -30,6 +30,7 @@ import torch
 
 from benchmarks.baseline import Baseline
 from benchmarks.floor import cache_bytes, frame_bytes, read_bandwidth
+from benchmarks.kernels import longest
 from benchmarks.parts import POSITIONS_PER_FRAME, Steps
 from benchmarks.report import Report, add_options, number, table, where
 from benchmarks.step_times import StepTimes
@@ -118,7 +119,7 @@ def measure_steps(
     steps = Steps(speaker, voice, frames=frames, repeats=options.repeats, recorder=recorder)
     rows, found = [], {}
     for batch in options.batches:
-        times = steps.times(batch)
+        times = steps.times(batch, eager_too=not options.no_eager)
         found[batch] = times.step
         # The frame in the middle of an answer stands for them all.
         must = frame_bytes(
@@ -143,6 +144,9 @@ def measure_steps(
         f" codec {must.codec / 1e6:.1f}, keys and values {must.keys / 1e6:.1f}."
     )
     report.add(table(STEP_HEAD, rows))
+    for batch in options.kernels:
+        report.add(f"Where a step of {batch} spends its time, the first of an answer and its voice included:")
+        report.add(longest(partial(steps.speak, batch), frames, device))
     return found
 
 
@@ -211,10 +215,15 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--context", type=int, default=512, help="tokens that each slot of the Reasoner holds"
     )
+    parser.add_argument(
+        "--kernels", type=int, nargs="+", default=[], metavar="BATCH", help="tell where they spend their time"
+    )
     parser.add_argument("--json", type=Path, help="keep the time of a turn by its batch, for simulate")
+    parser.add_argument("--no-eager", action="store_true", help="do not time the steps without graphs")
     parser.add_argument("--steps-only", action="store_true", help="no whole answers, and no generate loop")
     parser.add_argument("--no-cuda-graphs", action="store_true")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--fused-kernels", action="store_true", help="see serve")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto")
     add_options(parser)
@@ -237,6 +246,7 @@ def main(arguments: list[str] | None = None) -> int:
         dtype=dtype,
         context=options.context,
         recorder=pick_recorder(device, cuda_graphs=graphs),
+        fused_kernels=options.fused_kernels,
     )
     cases = [dict(np.load(path)) for path in Path(options.model).glob("*.npz")]
     case = max(cases, key=lambda each: len(each["codes"])) if cases else random_case(chroma, options.frames)

@@ -59,14 +59,16 @@ class Steps:
     ) -> None:
         self._speaker, self._voice, self._frames = speaker, voice, frames
         self._repeats, self._recorder = repeats, recorder
+        self._recorded: list[Call] = []
+        """Graphs stay: memory that the last one of a recorder gives back cannot be recorded in again."""
         hidden = speaker.config.backbone.hidden
         self._pair = torch.randn(2, hidden, device=speaker.device).to(speaker.frames.dtype)
 
-    def times(self, batch: int) -> StepTimes:
+    def times(self, batch: int, *, eager_too: bool = True) -> StepTimes:
         """Time a batch of this many answers."""
         step = self._step_ms(batch)
         eager = None
-        if self._recorder is not None:
+        if eager_too and self._recorder is not None:
             with self._without(None):
                 eager = self._step_ms(batch)
         calls = self.calls(batch)
@@ -84,24 +86,31 @@ class Steps:
             speech.pairs.extend(Pair(self._pair, last=False) for _ in range(self._frames))
         return speeches
 
-    def _step_ms(self, batch: int) -> float:
+    def _speak(self, speeches: list[Speech]) -> None:
         """As the frame loop does it: the device makes a frame while the host reads the one before it."""
+        before: Frames | None = None
+        for _ in range(self._frames):
+            frames = self._speaker.step(speeches)
+            if before is not None:
+                before.result()
+            before = frames
+        if before is not None:
+            before.result()
+
+    def _step_ms(self, batch: int) -> float:
         speeches: list[Speech] = []
 
         def begin() -> None:
             speeches[:] = self._begin(batch)
 
         def speak() -> None:
-            before: Frames | None = None
-            for _ in range(self._frames):
-                frames = self._speaker.step(speeches)
-                if before is not None:
-                    before.result()
-                before = frames
-            if before is not None:
-                before.result()
+            self._speak(speeches)
 
         return wall_ms(speak, self._repeats, self._speaker.device, before=begin) / self._frames
+
+    def speak(self, batch: int) -> None:
+        """Make all frames of a batch, as the frame loop does."""
+        self._speak(self._begin(batch))
 
     def calls(self, batch: int) -> dict[str, list[Call]]:
         """The parts of two steps in the middle of an answer: one that takes a pair, one that does not."""
@@ -117,14 +126,17 @@ class Steps:
                 self._speaker.step(speeches).result()
         return calls
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def _part_ms(self, calls: list[Call]) -> float:
         """Of one frame, where `calls` are those of two."""
 
         def part() -> tuple[Any, ...]:
             return tuple(call() for call in calls)
 
-        run = self._recorder(part)[0] if self._recorder else part
+        run: Call = part
+        if self._recorder:
+            run = self._recorder(part)[0]
+            self._recorded.append(run)
         return device_ms(run, self._repeats, self._speaker.device) / 2
 
     @contextmanager

@@ -44,6 +44,8 @@ class EngineSettings:
     """Most tokens of a conversation and its answer; None is what the model holds, but no more than 8192."""
     cuda_graphs: bool = True
     """Record the steps of a GPU at start-up; without, each of their kernels is launched by itself."""
+    fused_kernels: bool = False
+    """Compile the small kernels of a GPU's steps into few."""
     reasoner: Runner = "auto"
     tp: int = 1
     """GPUs that share the Reasoner (tensor parallelism); more than one needs SGLang."""

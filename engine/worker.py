@@ -18,6 +18,7 @@ import psutil
 
 from engine.api import Audio, Engine, EngineError, Event, Finished, Message, Part, Reference, Request
 from engine.factory import create
+from engine.garbage import settle
 from engine.logs import configure
 from engine.processes import end_with
 from engine.settings import EngineSettings
@@ -165,6 +166,7 @@ async def run(connection: socket.socket) -> None:
         writer.close()
         await writer.wait_closed()
         return
+    settle()
     worker = Worker(engine, writer)
     await worker.send(Ready(engine.model))
     await worker.serve(reader)

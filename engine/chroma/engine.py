@@ -84,6 +84,7 @@ class ChromaEngine(Engine):
             weights=settings.weights,
             context=settings.context,
             recorder=pick_recorder(device, cuda_graphs=settings.cuda_graphs),
+            fused_kernels=settings.fused_kernels,
             runner=pick_reasoner(settings.reasoner, device, weights=settings.weights, tp=settings.tp),
             tp=settings.tp,
             sglang=settings.sglang,

@@ -13,6 +13,7 @@ import torch
 from engine.chroma.checkpoint import Checkpoint
 from engine.chroma.config import ChromaConfig
 from engine.chroma.frames import FrameModel
+from engine.chroma.fused import fused
 from engine.chroma.mimi import MimiStream, load_mimi
 from engine.chroma.sampling import draw
 from engine.settings import Weights
@@ -100,14 +101,24 @@ class FrameStep:
         codes = self.frames.step(self.hear(inputs, length), lengths, slots, inputs.start, context, noise)
         self.last_codes[inputs.slot] = codes
         sound = self.stream.decode(codes, inputs.slot, in_place=in_place)
-        return codes, (sound.clamp(-1, 1) * 32767).round().to(torch.int16)
+        return codes, _pcm16(sound)
 
     def hear(self, inputs: FrameInputs, length: int) -> torch.Tensor:
         """The next positions of each row, [rows, length, hidden]: the frame before this one, unless this is
         the first, and then the pair, where one is wanted. What stands beyond those is heard by nobody."""
         last = self.frames.embed_frames(self.last_codes[inputs.slot])
-        state, word = inputs.pairs.unbind(1)
-        goes_on = (inputs.frame > 0)[:, None]
-        first = torch.where(goes_on, last, state)
-        second = torch.where(goes_on, state, word)
-        return torch.stack((first, second, word)[:length], dim=1)
+        return _next(last, inputs.pairs, inputs.frame)[:, :length]
+
+
+@fused
+def _next(last: torch.Tensor, pairs: torch.Tensor, frame: torch.Tensor) -> torch.Tensor:
+    state, word = pairs.unbind(1)
+    goes_on = (frame > 0)[:, None]
+    first = torch.where(goes_on, last, state)
+    second = torch.where(goes_on, state, word)
+    return torch.stack((first, second, word), dim=1)
+
+
+@fused
+def _pcm16(sound: torch.Tensor) -> torch.Tensor:
+    return (sound.clamp(-1, 1) * 32767).round().to(torch.int16)

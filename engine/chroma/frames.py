@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 
 from engine.chroma.checkpoint import Checkpoint
 from engine.chroma.config import ChromaConfig, StackConfig
+from engine.chroma.fused import fused
 from engine.chroma.llama import KvPool, LlamaStack
 from engine.chroma.modules import load_own
 from engine.chroma.sampling import Draw, choose
@@ -78,8 +81,8 @@ class FrameModel:
         self.config, self.dtype, self.device = config, dtype, device
         self.positions = config.backbone.positions
         self._load(checkpoint)
-        # A padded row may write past its last position (see LlamaStack.forward).
-        room = self.positions + LONGEST_STEP
+        # A padded row may write past its last position (see LlamaStack.forward). GPUs read masks by eights.
+        room = math.ceil((self.positions + LONGEST_STEP) / 8) * 8
         self.backbone.model.prepare(room, dtype, device, weights)
         self.decoder.model.prepare(config.codebooks + 1, dtype, device, weights)
         self.pool = KvPool.of(config.backbone, slots, room, dtype, device)
@@ -101,7 +104,7 @@ class FrameModel:
 
     def embed_frames(self, codes: torch.Tensor) -> torch.Tensor:
         """Sum of a frame's code embeddings: int64 [..., codebooks] to [..., hidden]."""
-        return nn.functional.embedding(codes + self._offsets, self.table).sum(-2)
+        return _summed(codes, self._offsets, self.table)
 
     def prefill(self, embeddings: torch.Tensor) -> KvPool:
         """Keys and values of a voice prompt [positions, hidden], as a pool of one slot."""
@@ -147,3 +150,8 @@ class FrameModel:
             inputs = nn.functional.embedding(codes[-1] + self._offsets[codebook], self.table)[:, None]
             position = torch.full_like(start, end)
         return torch.stack(codes, dim=1)
+
+
+@fused
+def _summed(codes: torch.Tensor, offsets: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
+    return nn.functional.embedding(codes + offsets, table).sum(-2)

@@ -16,9 +16,6 @@ import torch
 
 Step = Callable[[], Any]
 
-_WARM_UPS = 2
-"""Runs before a recording: libraries choose their kernels and take their workspaces in the first ones."""
-
 
 class Recorder(Protocol):
     """Makes a step that can be repeated out of one that can be run."""
@@ -38,8 +35,8 @@ class CudaRecorder:
         aside = torch.cuda.Stream(self._device)
         aside.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(aside):
-            for _ in range(_WARM_UPS):
-                step()
+            # Libraries choose their kernels, and kernels are compiled, in the first run of a shape.
+            step()
         torch.cuda.current_stream(self._device).wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._pool):
@@ -103,9 +100,10 @@ class Graphs:
 
 
 def rungs(most: int, *, first: int = 1, factor: int = 2) -> tuple[int, ...]:
-    """Sizes to record: `first`, and each `factor` times the one before it, up to `most` itself."""
+    """Sizes to record: `first`, and each `factor` times the one before it, up to `most` itself; none but that
+    one is nearly as large."""
     sizes = []
-    while first < most:
+    while first + first // 4 < most:
         sizes.append(first)
         first *= factor
     return (*sizes, most)

@@ -15,7 +15,9 @@ from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniAu
 
 from engine.api import SAMPLE_RATE
 from engine.chroma.checkpoint import Checkpoint
+from engine.chroma.graphs import Graphs
 from engine.chroma.modules import load_pretrained
+from engine.chroma.tower import BlockTower
 from engine.pcm import floats
 
 SHORTEST = 0.1
@@ -64,6 +66,7 @@ class Hearing:
         *,
         dtype: torch.dtype,
         device: torch.device,
+        graphs: Graphs,
     ) -> None:
         self.extractor = _feature_extractor(checkpoint.folder, thinker.audio_config.num_mel_bins)
         self.block = 2 * thinker.audio_config.n_window
@@ -74,6 +77,7 @@ class Hearing:
             Qwen2_5OmniAudioEncoder, thinker.audio_config, checkpoint, "thinker.audio_tower.", dtype, device
         )
         self._device, self._dtype = device, dtype
+        self._blocks = BlockTower(self._tower, graphs) if graphs.on else None
 
     def hear_pcm(self, pcm: bytes) -> torch.Tensor:
         """PCM16 mono at 24 kHz to embeddings [n, hidden]."""
@@ -83,9 +87,12 @@ class Hearing:
         """float32 [samples] mono at the extractor's rate (16 kHz) to embeddings [n, hidden]."""
         return self.encode(log_mel(self.extractor, sound))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def encode(self, mel: torch.Tensor) -> torch.Tensor:
         """Log-mel [bins, frames] to embeddings [n, hidden]."""
+        if self._blocks is not None:
+            heard = [self._blocks.encode(block) for block in mel.split(self.block, dim=1)]
+            return torch.cat(heard)[: embedding_count(mel.shape[1])]
         length = torch.tensor([mel.shape[1]], device=self._device)
         heard = self._tower(mel.to(self._device, self._dtype), feature_lens=length)
         return heard.last_hidden_state

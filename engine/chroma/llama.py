@@ -11,9 +11,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from engine.chroma.attention import attend, write_keys
 from engine.chroma.config import StackConfig
+from engine.chroma.fused import fused
 from engine.chroma.linears import join
-from engine.chroma.rope import inverse_frequencies, rotate, rotation_table
+from engine.chroma.rope import inverse_frequencies, rotation_table
 from engine.settings import Weights
 
 
@@ -53,6 +55,28 @@ class KvPool:
         self.values[:, slot, :length] = prefix.values[:, 0]
 
 
+@fused
+def _norm(x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
+    wide = x.float()
+    wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + eps)
+    return weight * wide.to(x.dtype)
+
+
+@fused
+def _add_norm(
+    x: torch.Tensor, more: torch.Tensor, weight: torch.Tensor, eps: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    x = x + more
+    wide = x.float()
+    wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + eps)
+    return x, weight * wide.to(x.dtype)
+
+
+@fused
+def _gated(gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
+    return F.silu(gate) * up
+
+
 class RmsNorm(nn.Module):
     """Root-mean-square norm, computed in float32."""
 
@@ -61,10 +85,13 @@ class RmsNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
         self.eps = eps
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        wide = x.float()
-        wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)
-        return self.weight * wide.to(x.dtype)
+    def forward(self, x: torch.Tensor, more: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        """The sum of both, [..., width] each, and its norm."""
+        flat = x.flatten(0, -2)
+        if more is None:
+            return x, _norm(flat, self.weight, self.eps).view_as(x)
+        x, normed = _add_norm(flat, more.flatten(0, -2), self.weight, self.eps)
+        return x.view_as(more), normed.view_as(more)
 
 
 class _Attention(nn.Module):
@@ -84,20 +111,13 @@ class _Attention(nn.Module):
         self, x: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, place: _Place
     ) -> torch.Tensor:
         rows, length, _ = x.shape
-        q, k, v = (each.view(rows, length, -1, self.head_dim) for each in self._qkv(x))
-        q, k = rotate(q, place.cos, place.sin), rotate(k, place.cos, place.sin)
-        keys[place.rows[:, None], place.positions] = k
-        values[place.rows[:, None], place.positions] = v
+        q = write_keys(self._qkv(x), self.head_dim, place.cos, place.sin, keys, values, place.places)
         k, v = place.seen(keys).transpose(1, 2), place.seen(values).transpose(1, 2)
         # The heads that share keys stand as more queries of one head: no key is read or copied twice.
         group = self.heads // self.kv_heads
         q = q.view(rows, length, self.kv_heads, group, self.head_dim).permute(0, 2, 3, 1, 4)
-        out = F.scaled_dot_product_attention(
-            q.reshape(rows, self.kv_heads, group * length, self.head_dim),
-            k,
-            v,
-            attn_mask=place.mask.expand(-1, group, -1, -1).reshape(rows, 1, group * length, -1),
-        )
+        q = q.reshape(rows, self.kv_heads, group * length, self.head_dim)
+        out = attend(q, k, v, place.mask)
         out = out.view(rows, self.kv_heads, group, length, self.head_dim).permute(0, 3, 1, 2, 4)
         return self._o(out.reshape(rows, length, -1))[0]
 
@@ -114,8 +134,8 @@ class _Mlp(nn.Module):
         self._down = join(weights, self.down_proj)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        gate, up = self._gate_up(x)
-        return self._down(F.silu(gate) * up)[0]
+        gate, up = (each.flatten(0, -2) for each in self._gate_up(x))
+        return self._down(_gated(gate, up))[0].view_as(x)
 
 
 class _Layer(nn.Module):
@@ -127,36 +147,57 @@ class _Layer(nn.Module):
         self.post_attention_layernorm = RmsNorm(config.hidden, config.eps)
 
     def forward(
-        self, x: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, place: _Place
-    ) -> torch.Tensor:
-        x = x + self.self_attn(self.input_layernorm(x), keys, values, place)
-        return x + self.mlp(self.post_attention_layernorm(x))
+        self,
+        x: torch.Tensor,
+        more: torch.Tensor | None,
+        keys: torch.Tensor,
+        values: torch.Tensor,
+        place: _Place,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of x, to which `more` is to be added; so are the two that are returned: each sum is made with the
+        norm after it."""
+        x, heard = self.input_layernorm(x, more)
+        x, heard = self.post_attention_layernorm(x, self.self_attn(heard, keys, values, place))
+        return x, self.mlp(heard)
 
 
 class _Place:
-    """Where a batch stands: shared by all layers of one forward."""
+    """Where a batch stands: shared by all layers of one forward. `places`, `cos`, `sin` and `mask` as
+    `_places` makes them."""
 
-    def __init__(
-        self,
-        slots: torch.Tensor | None,
-        positions: torch.Tensor,
-        context: int,
-        cos: torch.Tensor,
-        sin: torch.Tensor,
-    ) -> None:
-        self.rows = torch.arange(len(positions), device=positions.device) if slots is None else slots
-        self.positions = positions
-        self._in_place, self._context = slots is None, context
-        self.cos = cos[:, :, None]
-        self.sin = sin[:, :, None]
-        seen = torch.arange(context, device=positions.device)
-        self.mask = (seen <= positions[:, :, None])[:, None]
+    def __init__(self, slots: torch.Tensor | None, rows: int, context: int, *placed: torch.Tensor) -> None:
+        self._slots, self._rows, self._context = slots, rows, context
+        self.places, self.cos, self.sin, self.mask = placed
 
     def seen(self, kept: torch.Tensor) -> torch.Tensor:
         """What the rows may see of [slots, positions, …]: [rows, context, …]."""
-        if self._in_place:
-            return kept[: len(self.rows), : self._context]
-        return kept[:, : self._context].index_select(0, self.rows)
+        if self._slots is None:
+            return kept[: self._rows, : self._context]
+        return kept[:, : self._context].index_select(0, self._slots)
+
+
+@fused
+def _places(
+    start: torch.Tensor,
+    slots: torch.Tensor | None,
+    cos: torch.Tensor,
+    sin: torch.Tensor,
+    length: int,
+    positions: int,
+    lag: int,
+    context: int,
+    group: int,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Where to write, cos and sin as `write_keys` takes them, and what is added to the weights of attention
+    [rows, 1, group * length, context]: it would make that of booleans itself, for each layer anew."""
+    device = start.device
+    each = (start[:, None] + torch.arange(length, device=device)).clamp_max(positions - 1)
+    rows = torch.arange(len(start), device=device) if slots is None else slots
+    rotary = (each - lag).clamp_min(0).flatten()
+    unseen = torch.arange(context, device=device) > each[:, :, None]
+    mask = torch.zeros(unseen.shape, dtype=cos.dtype, device=device).masked_fill(unseen, float("-inf"))
+    places = (rows[:, None] * positions + each).flatten()
+    return places, cos[rotary], sin[rotary], mask.repeat(1, group, 1)[:, None]
 
 
 class LlamaStack(nn.Module):
@@ -197,7 +238,8 @@ class LlamaStack(nn.Module):
         """Advance some slots.
 
         A row shorter than the batch is padded at its end: what the padding writes lies beyond the row's
-        own positions, is seen by no real query and is overwritten by the row's next step.
+        own positions, is seen by no real query and is overwritten by the row's next step. Beyond the last
+        position of the pool it goes to that one, which is to be no real query's.
 
         Args:
             x: [rows, length, hidden] embeddings.
@@ -211,9 +253,11 @@ class LlamaStack(nn.Module):
         Returns:
             [rows, length, hidden] after the final norm.
         """
-        positions = start[:, None] + torch.arange(x.shape[1], device=x.device)
-        rotary = (positions - rotary_lag).clamp_min(0)
-        place = _Place(slots, positions, context, self.cos[rotary], self.sin[rotary])
+        group = self.config.heads // self.config.kv_heads
+        length, positions = x.shape[1], pool.positions
+        placed = _places(start, slots, self.cos, self.sin, length, positions, rotary_lag, context, group)
+        place = _Place(slots, len(x), context, *placed)
+        more: torch.Tensor | None = None
         for index, layer in enumerate(self.layers):
-            x = layer(x, pool.keys[index], pool.values[index], place)
-        return self.norm(x)
+            x, more = layer(x, more, pool.keys[index], pool.values[index], place)
+        return self.norm(x, more)[1]

@@ -14,6 +14,7 @@ Mimi runs in float32 on every device, as its codes and sound are sensitive to ro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -26,10 +27,12 @@ from transformers.models.mimi.modeling_mimi import (
     MimiTransformerLayer,
 )
 
+from engine.chroma.attention import attend, write_keys
 from engine.chroma.checkpoint import Checkpoint
 from engine.chroma.config import ChromaConfig, read_rope
+from engine.chroma.fused import fused
 from engine.chroma.modules import load_pretrained
-from engine.chroma.rope import inverse_frequencies, rotate
+from engine.chroma.rope import inverse_frequencies
 
 Step = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """One part of the decoder: (x [rows, channels, length], slots [rows]) to its output."""
@@ -44,7 +47,7 @@ def load_mimi(config: ChromaConfig, checkpoint: Checkpoint, device: torch.device
 
 def encode(mimi: MimiModel, sound: torch.Tensor, codebooks: int) -> torch.Tensor:
     """Codes of a whole recording: float32 [samples] at 24 kHz to int64 [frames, codebooks]."""
-    with torch.inference_mode():
+    with torch.no_grad():
         device = next(mimi.parameters()).device
         codes = mimi.encode(sound.to(device)[None, None], num_quantizers=codebooks).audio_codes
     return codes[0].T.contiguous()
@@ -61,7 +64,13 @@ class MimiStream:
         self._position = torch.zeros(slots, dtype=torch.int64, device=self._device)
         self._highest_code = mimi.config.codebook_size - 1
         self._upsample = self._transposed(mimi.upsample)
-        self._transformer = [_WindowAttention(self, layer) for layer in mimi.decoder_transformer.layers]
+        config = mimi.config
+        self._window = config.sliding_window
+        self._ring = self._window + _SPARE
+        self._inverse = inverse_frequencies(read_rope(config.to_dict()), config.head_dim).to(self._device)
+        self._transformer = [
+            _WindowAttention(self, layer, self._ring) for layer in mimi.decoder_transformer.layers
+        ]
         self._decoder = list(self._stream(mimi.decoder.layers))
 
     def reset(self, slot: int) -> None:
@@ -70,7 +79,7 @@ class MimiStream:
             state[slot] = 0
         self._position[slot] = 0
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def decode(self, codes: torch.Tensor, slots: torch.Tensor, *, in_place: bool = False) -> torch.Tensor:
         """Decode one frame for each of some slots and advance them.
 
@@ -87,9 +96,10 @@ class MimiStream:
         x = self._upsample(self._mimi.quantizer.decode(codes[:, :, None]), slots)
         x = x.transpose(1, 2)
         start = self._position[: len(slots)] if in_place else self._position[slots]
-        positions = start[:, None] + torch.arange(x.shape[1], device=self._device)
+        rows = None if in_place else slots
+        place = _Place(rows, *_places(start, rows, self._inverse, x.shape[1], self._ring, self._window))
         for layer in self._transformer:
-            x = layer(x, None if in_place else slots, positions)
+            x = layer(x, place)
         self._position[slots] += x.shape[1]
         x = x.transpose(1, 2)
         for step in self._decoder:
@@ -123,9 +133,7 @@ class MimiStream:
         past = self.keep(conv.in_channels, kept)
 
         def step(x: torch.Tensor, slots: torch.Tensor) -> torch.Tensor:
-            x = torch.cat((past[slots], x), dim=-1)
-            past[slots] = x[..., -kept:]
-            return conv(x)
+            return conv(_continued(x, past, slots))
 
         return step
 
@@ -140,10 +148,7 @@ class MimiStream:
 
         def step(x: torch.Tensor, slots: torch.Tensor) -> torch.Tensor:
             y = F.conv_transpose1d(x, conv.weight, None, stride, groups=conv.groups)
-            y[..., :overlap] += tail[slots]
-            tail[slots] = y[..., -overlap:]
-            y = y[..., :-overlap]
-            return y if bias is None else y + bias
+            return _overlapped(y, tail, slots, bias)
 
         return step
 
@@ -164,56 +169,98 @@ def _stateless(module: nn.Module) -> Step:
     return lambda x, slots: module(x)
 
 
+@fused
+def _continued(x: torch.Tensor, past: torch.Tensor, slots: torch.Tensor) -> torch.Tensor:
+    """x [rows, channels, length] behind what each slot keeps of its past [slots, channels, kept]."""
+    x = torch.cat((past[slots], x), dim=-1)
+    past[slots] = x[..., -past.shape[-1] :]
+    return x
+
+
+@fused
+def _overlapped(
+    y: torch.Tensor, tail: torch.Tensor, slots: torch.Tensor, bias: torch.Tensor | None
+) -> torch.Tensor:
+    """y [rows, channels, length + overlap] on what each slot keeps of its last one, [slots, channels,
+    overlap]: [rows, channels, length]."""
+    overlap = tail.shape[-1]
+    begin, rest = y.split((overlap, y.shape[-1] - overlap), dim=-1)
+    y = torch.cat((begin + tail[slots], rest), dim=-1)
+    tail[slots] = y[..., -overlap:]
+    y = y[..., :-overlap]
+    return y if bias is None else y + bias
+
+
+_SPARE = 2
+"""Places of the ring beyond the window, so that the positions of one frame can be written before the oldest
+key that its first query sees is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a batch stands, for all layers: its slots (None: row i is slot i), and what `_places` makes."""
+
+    slots: torch.Tensor | None
+    places: torch.Tensor
+    cos: torch.Tensor
+    sin: torch.Tensor
+    mask: torch.Tensor
+
+
+@fused
+def _places(
+    start: torch.Tensor,
+    slots: torch.Tensor | None,
+    inverse: torch.Tensor,
+    length: int,
+    ring: int,
+    window: int,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Where to write, cos and sin as `write_keys` takes them, and what is added to the weights of attention
+    [rows, 1, length, ring], of so many positions from `start` [rows] on."""
+    positions = start[:, None] + torch.arange(length, device=start.device)
+    rows = torch.arange(len(start), device=start.device) if slots is None else slots
+    angles = positions.flatten()[:, None].float() * inverse
+    angles = torch.cat((angles, angles), dim=-1)
+    last = positions[:, -1:]
+    entry = torch.arange(ring, device=start.device)
+    held = last - (last - entry) % ring  # the absolute position that an entry holds now
+    age = positions[:, :, None] - held[:, None, :]
+    unseen = (age < 0) | (age >= window) | (held[:, None, :] < 0)
+    mask = torch.zeros(unseen.shape, dtype=angles.dtype, device=start.device)
+    mask = mask.masked_fill(unseen, float("-inf"))[:, None]
+    return (rows[:, None] * ring + positions % ring).flatten(), angles.cos(), angles.sin(), mask
+
+
 class _WindowAttention:
-    """One layer of Mimi's decoder transformer, its keys and values in a ring of the window's length.
+    """One layer of Mimi's decoder transformer, its keys and values in a ring a little longer than the
+    window."""
 
-    The ring is a little longer than the window, so that the positions of one frame can be written before
-    the oldest key that its first query sees is lost.
-    """
-
-    def __init__(self, stream: MimiStream, layer: MimiTransformerLayer) -> None:
+    def __init__(self, stream: MimiStream, layer: MimiTransformerLayer, ring: int) -> None:
         config = layer.self_attn.config
         self._layer = layer
         self._heads = config.num_attention_heads
         self._kv_heads = config.num_key_value_heads
         self._head_dim = layer.self_attn.head_dim
-        self._window = config.sliding_window
-        self._ring = self._window + 2
-        self._keys = stream.keep(self._ring, self._kv_heads, self._head_dim)
-        self._values = stream.keep(self._ring, self._kv_heads, self._head_dim)
-        self._inverse = inverse_frequencies(read_rope(config.to_dict()), self._head_dim).to(self._keys.device)
+        self._keys = stream.keep(ring, self._kv_heads, self._head_dim)
+        self._values = stream.keep(ring, self._kv_heads, self._head_dim)
 
-    def __call__(self, x: torch.Tensor, slots: torch.Tensor | None, positions: torch.Tensor) -> torch.Tensor:
+    def __call__(self, x: torch.Tensor, place: _Place) -> torch.Tensor:
         layer = self._layer
-        x = x + layer.self_attn_layer_scale(self._attend(layer.input_layernorm(x), slots, positions))
+        x = x + layer.self_attn_layer_scale(self._attend(layer.input_layernorm(x), place))
         return x + layer.mlp_layer_scale(layer.mlp(layer.post_attention_layernorm(x)))
 
-    def _attend(self, x: torch.Tensor, slots: torch.Tensor | None, positions: torch.Tensor) -> torch.Tensor:
+    def _attend(self, x: torch.Tensor, place: _Place) -> torch.Tensor:
         attention = self._layer.self_attn
         rows, length, _ = x.shape
-        angles = positions[..., None].float() * self._inverse
-        angles = torch.cat((angles, angles), dim=-1)[:, :, None]
-        cos, sin = angles.cos(), angles.sin()
-        q = rotate(attention.q_proj(x).view(rows, length, self._heads, self._head_dim), cos, sin)
-        k = rotate(attention.k_proj(x).view(rows, length, self._kv_heads, self._head_dim), cos, sin)
-        v = attention.v_proj(x).view(rows, length, self._kv_heads, self._head_dim)
-        places = torch.arange(rows, device=x.device) if slots is None else slots
-        self._keys[places[:, None], positions % self._ring] = k
-        self._values[places[:, None], positions % self._ring] = v
-        k, v = (kept[:rows] if slots is None else kept[slots] for kept in (self._keys, self._values))
-        out = F.scaled_dot_product_attention(
-            q.transpose(1, 2),
-            k.transpose(1, 2),
-            v.transpose(1, 2),
-            attn_mask=self._mask(positions),
-            enable_gqa=self._heads != self._kv_heads,
+        qkv = [proj(x) for proj in (attention.q_proj, attention.k_proj, attention.v_proj)]
+        q = write_keys(qkv, self._head_dim, place.cos, place.sin, self._keys, self._values, place.places)
+        k, v = (
+            kept[:rows] if place.slots is None else kept[place.slots] for kept in (self._keys, self._values)
         )
+        q, k, v = (each.transpose(1, 2) for each in (q, k, v))
+        if self._heads != self._kv_heads:
+            group = self._heads // self._kv_heads
+            k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
+        out = attend(q, k, v, place.mask)
         return attention.o_proj(out.transpose(1, 2).reshape(rows, length, -1))
-
-    def _mask(self, positions: torch.Tensor) -> torch.Tensor:
-        """Which ring entries each query sees: bool [rows, 1, length, ring]."""
-        last = positions[:, -1:]
-        entry = torch.arange(self._ring, device=positions.device)
-        held = last - (last - entry) % self._ring  # the absolute position that an entry holds now
-        age = positions[:, :, None] - held[:, None, :]
-        return ((age >= 0) & (age < self._window) & (held[:, None, :] >= 0))[:, None]

@@ -13,6 +13,7 @@ from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import Qwen2_5O
 from engine.api import EngineError
 from engine.chroma.checkpoint import Checkpoint
 from engine.chroma.config import ChromaConfig, parse_config, read_config
+from engine.chroma.fused import fuse
 from engine.chroma.graphs import CudaRecorder, Graphs, Recorder
 from engine.chroma.hearing import Hearing, embedding_count
 from engine.chroma.llama import KvPool
@@ -40,7 +41,7 @@ class ChromaModel:
     graphs: dict[str, Graphs]
     """The recorded steps of each part."""
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def voice_embeddings(self, transcript: list[int], codes: torch.Tensor) -> torch.Tensor:
         """What the Backbone hears of a reference voice before an answer: [positions, hidden].
 
@@ -54,7 +55,7 @@ class ChromaModel:
         silence = torch.zeros(1, text.shape[1], dtype=text.dtype, device=text.device)
         return torch.cat((text, sound, silence))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def voice_prompt(self, transcript: list[int], codes: torch.Tensor) -> KvPool:
         """Backbone keys and values of `voice_embeddings`; they depend on the voice alone."""
         return self.speaker.frames.prefill(self.voice_embeddings(transcript, codes))
@@ -143,6 +144,7 @@ def load_model(
     weights: Weights = "full",
     context: int | None = None,
     recorder: Recorder | None = None,
+    fused_kernels: bool = False,
     runner: Runner = "transformers",
     tp: int = 1,
     sglang: Sequence[tuple[str, str]] = (),
@@ -153,17 +155,19 @@ def load_model(
         folder: of the checkpoint; or `random:` and a name from `engine.chroma.shapes`, for a model of that
             size with random weights.
         recorder: makes graphs of the steps; without, they run as they are (see `pick_recorder`).
+        fused_kernels: see `engine.chroma.fused`; of no use on a CPU.
         slots: answers at once; twice as many prompts are kept, so that a turn finds the one before it.
         runner: of the Reasoner, as `pick_reasoner` gives it.
         tp, sglang: see `EngineSettings`.
 
     Raises:
-        EngineError: the folder does not hold a whole Chroma checkpoint.
+        EngineError: the folder does not hold a whole Chroma checkpoint, or kernels cannot be fused here.
     """
+    fuse(fused_kernels and device.type == "cuda")
     config, checkpoint, tokenizer = _open(folder)
     thinker = Qwen2_5OmniThinkerConfig(**config.thinker)
-    hearing = Hearing(thinker, checkpoint, dtype=dtype, device=device)
-    graphs = {"Speaker": Graphs(recorder)}
+    graphs = {"hearing": Graphs(recorder), "Speaker": Graphs(recorder)}
+    hearing = Hearing(thinker, checkpoint, dtype=dtype, device=device, graphs=graphs["hearing"])
     speaker = Speaker(
         config,
         checkpoint,

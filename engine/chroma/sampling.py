@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import torch
 
+from engine.chroma.fused import fused
+
 _MASK = 0xFFFFFFFF
 
 
@@ -41,8 +43,12 @@ def draw(
         codebooks: codebooks of a frame.
         top_k: most likely codes that are drawn from.
     """
-    noise = -torch.log(-torch.log(uniform(seed, step, codebooks, top_k)))
-    return Draw(temperature, top_p, noise)
+    return Draw(temperature, top_p, _gumbel(seed, step, codebooks, top_k))
+
+
+@fused
+def _gumbel(seed: torch.Tensor, step: torch.Tensor, codebooks: int, count: int) -> torch.Tensor:
+    return -torch.log(-torch.log(uniform(seed, step, codebooks, count)))
 
 
 def _mix(x: torch.Tensor) -> torch.Tensor:
@@ -70,15 +76,27 @@ def choose(logits: torch.Tensor, draw: Draw, codebook: int) -> torch.Tensor:
     likeliest are left that together reach `top_p`: each whose likelier ones do not reach it by themselves.
     """
     logits = logits.float()
-    greedy = logits.argmax(-1)
     values, codes = logits.topk(min(draw.gumbel.shape[-1], logits.shape[-1]), dim=-1)
-    scaled = values / draw.temperature.clamp_min(1e-6)[:, None]
+    return _pick(values, codes, logits.argmax(-1), draw.temperature, draw.top_p, draw.gumbel[codebook])
+
+
+@fused
+def _pick(
+    values: torch.Tensor,
+    codes: torch.Tensor,
+    greedy: torch.Tensor,
+    temperature: torch.Tensor,
+    top_p: torch.Tensor,
+    gumbel: torch.Tensor,
+) -> torch.Tensor:
+    """Of the likeliest logits and their codes, [rows, top_k] each, in order."""
+    scaled = values / temperature.clamp_min(1e-6)[:, None]
     likelihood = scaled.softmax(-1)
-    top_p = draw.top_p[:, None]
+    top_p = top_p[:, None]
     # Rounding may have it that something came before the likeliest, or that what comes before the last
     # reaches 1: neither leaves out a code.
     out = (likelihood.cumsum(-1) - likelihood >= top_p) & (top_p < 1)
     out[:, 0].fill_(False)
-    scores = (scaled + draw.gumbel[codebook, :, : values.shape[-1]]).masked_fill(out, float("-inf"))
+    scores = (scaled + gumbel[:, : values.shape[-1]]).masked_fill(out, float("-inf"))
     picked = codes.gather(-1, scores.argmax(-1, keepdim=True)).squeeze(-1)
-    return torch.where(draw.temperature > 0, picked, greedy)
+    return torch.where(temperature > 0, picked, greedy)

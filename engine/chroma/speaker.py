@@ -132,8 +132,7 @@ class Speaker:
         )
         self.frames, self.mimi = self._step.frames, self._step.mimi
         self._batches = rungs(slots)
-        # A padded row may write beyond the last position.
-        self._contexts = rungs(self.frames.positions + LONGEST_STEP, first=_SHORTEST_CONTEXT)
+        self._contexts = rungs(self.frames.pool.positions, first=_SHORTEST_CONTEXT)
         self._inputs: dict[int, FrameInputs] = {}
         self._schedules: dict[int, Schedule] = {}
         """Of the speech that was begun last in each slot."""
@@ -151,7 +150,7 @@ class Speaker:
         """The slot has Backbone positions left for one more step."""
         return speech.schedule.position + speech.schedule.length <= self.frames.positions
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def step(self, speeches: Sequence[Speech]) -> Frames:
         """Begin one frame of each speech; every one must be `ready` and `fits`. Their schedules and pairs are
         those of the next frame from now on."""
@@ -207,7 +206,7 @@ class Speaker:
             self._inputs[rows] = FrameInputs.of(rows, hidden, self.frames.dtype, self.device)
         return self._inputs[rows]
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def _record(self) -> None:
         """Record every shape that can occur, largest first, so that the smaller ones find their memory."""
         # Of as many rows as there are slots, each is its own slot.

@@ -21,6 +21,7 @@ from engine.chroma.config import ChromaConfig
 from engine.chroma.graphs import Graphs, fit, rungs
 from engine.chroma.llama import KvPool, LlamaStack
 from engine.chroma.modules import load_own
+from engine.chroma.pieces import Pieces
 from engine.chroma.prefixes import Prefixes, keys_of
 from engine.chroma.readback import Readback, moved, send
 from engine.chroma.reasoner import ReasonerPrompt, Thought, check_length
@@ -138,6 +139,7 @@ class LocalReasoner:
         self._batches = rungs(batch)
         self._contexts = rungs(self.context, first=_SHORTEST_CONTEXT, factor=4)
         self._written: dict[int, torch.Tensor] = {}
+        self._pieces = Pieces(self._model, self._pool, self._contexts, graphs)
         if graphs.on:
             self._record()
 
@@ -158,7 +160,7 @@ class LocalReasoner:
         # On a CPU it is there at once.
         return thoughts or self._collect()
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def _begin(self, wanted: Collection[str]) -> None:
         """Begin one token of each answer."""
         answers = [(request_id, self._answers[request_id]) for request_id in wanted]
@@ -175,12 +177,12 @@ class LocalReasoner:
         tokens, rows = (torch.cat(parts) for parts in zip(*made, strict=True))
         self._under_way = _UnderWay([*begun, *read], rows, Readback(tokens))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def warm(self, prompt: ReasonerPrompt) -> None:
         if len(prompt.ids) < self.context and self._prefixes.free:
             self._read_only(prompt)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def weigh(self, prompt: ReasonerPrompt, one: Sequence[int], other: Sequence[int]) -> Future[float]:
         check_length(prompt, self.context)
         weighed: Future[float] = Future()
@@ -222,6 +224,8 @@ class LocalReasoner:
     def _read(self, answer: _Answer) -> torch.Tensor:
         """Read the rest of a prompt. Returns the hidden state [hidden] after its last token."""
         inputs = self._inputs(answer.prompt)
+        if self.graphs.on:
+            return self._pieces.read(inputs, answer.slot, answer.kept)
         slot = self._pool.slot(answer.slot)
         for begin in range(answer.kept, len(inputs), _PREFILL):
             some = inputs[begin : begin + _PREFILL]
@@ -270,9 +274,11 @@ class LocalReasoner:
             self._written[rows] = torch.zeros(4, rows, dtype=torch.int64, device=self._device)
         return self._written[rows]
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def _record(self) -> None:
-        progress = Progress("recording the Reasoner's steps", len(self._batches) * len(self._contexts))
+        steps = len(self._batches) * len(self._contexts) + self._pieces.shapes
+        progress = Progress("recording the Reasoner's steps", steps)
+        self._pieces.record(self._spare, progress)
         for rows in reversed(self._batches):
             inputs = self._room(rows)
             self._write(inputs, [], [])

@@ -9,8 +9,8 @@ import sys
 from dataclasses import fields
 
 from engine import EngineError, EngineSettings
+from engine.garbage import settle
 from engine.models import NANO, PUBLISHED, WHISPER
-from realtime.server.garbage import settle
 from realtime.server.limit_settings import Limits, wrong
 from realtime.server.serve_options import add_options
 from realtime.server.settings import ServerSettings
@@ -67,6 +67,7 @@ def run(options: argparse.Namespace) -> int:
                 slots=options.slots,
                 context=options.context,
                 cuda_graphs=not options.no_cuda_graphs,
+                fused_kernels=options.fused_kernels,
                 max_seconds=options.max_seconds,
                 temperature=options.temperature,
                 top_k=options.top_k,

@@ -47,6 +47,11 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="start sooner and answer slower: the GPU waits for the host",
     )
+    group.add_argument(
+        "--fused-kernels",
+        action="store_true",
+        help="compile a GPU's small kernels into few at start-up; not measured yet",
+    )
     group.add_argument("--in-process", action="store_true", help="run the engine in the gateway's process")
     group.add_argument(
         "--watchdog-s",

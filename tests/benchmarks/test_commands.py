@@ -8,7 +8,7 @@ import pytest
 import soundfile
 import torch
 
-from benchmarks import ahead, frames, realtime, reasoner, streams, tick, weights
+from benchmarks import ahead, both, frames, realtime, reasoner, streams, tick, weights
 from engine.sglang.installed import Missing
 
 QUESTION = Path(__file__).parents[1] / "data" / "speech" / "question.wav"
@@ -29,12 +29,12 @@ def rows(main: Callable[[list[str]], int], results: Path, *arguments: str) -> li
     return [line.strip("| ").split(" | ") for line in lines]
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def keep(step):
     """Records as a CUDA graph does, as far as a CPU can: each repetition fills the outputs of the first."""
     outputs = step()
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def again() -> None:
         for kept, new in zip(outputs, step(), strict=True):
             kept.copy_(new)
@@ -74,6 +74,18 @@ def test_streams(golden, results):
     # The session asks at 0 s and 1 s, and is spoken to from 1 s to 1.5 s.
     assert (row[0], row[2]) == ("1", "2")
     assert re.search(r"Most sessions without an underrun over 0.5 s: [01]\b", results.read_text())
+
+
+def test_both(golden, results):
+    found = rows(
+        *(both.main, results, str(golden), "--batches", "1", "--repeats", "1", "--frames", "2"),
+        *("--sessions", "1", "--seconds", "0.5", "--answer", "1", "--question", "0.4", "--context", "256"),
+        *("--kernels", "1", "--host"),
+    )
+    assert {len(frames.STEP_HEAD), len(streams.HEAD)} <= {len(row) for row in found}
+    text = results.read_text()
+    assert "aten::mm" in text
+    assert "engine._run" in text
 
 
 def test_realtime(golden, results, tmp_path):

@@ -48,13 +48,13 @@ class Repeater:
     def __init__(self) -> None:
         self.repeated = 0
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def __call__(self, step):
         with Capturing(), waiting_refused():
             outputs = step()
         return partial(self._repeat, step, outputs), outputs
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def _repeat(self, step, outputs):
         self.repeated += 1
         for kept, new in zip(outputs, step(), strict=True):

@@ -15,7 +15,7 @@ from test_webrtc import SESSION, dial
 SCRIPT = """
 import gc, weakref
 import realtime.server.app
-from realtime.server.garbage import settle
+from engine.garbage import settle
 
 class Knot:
     def __init__(self):
