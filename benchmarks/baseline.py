@@ -95,9 +95,9 @@ def _config(stack: StackConfig) -> LlamaConfig:
 def _llama(config: LlamaConfig, weights: dict[str, torch.Tensor]) -> LlamaModel:
     model = LlamaModel(config)
     model.embed_tokens = nn.Identity()
-    model.load_state_dict(weights)
-    like = next(iter(weights.values()))
-    return model.to(like.device, like.dtype).eval().requires_grad_(False)
+    # The rotary frequencies are no weights, and stay what they are.
+    model.load_state_dict(weights, assign=True)
+    return model.to(next(iter(weights.values())).device).eval().requires_grad_(False)
 
 
 class _Text:

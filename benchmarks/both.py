@@ -15,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 
@@ -27,6 +27,7 @@ from benchmarks.streams import HEAD, Load, row
 from engine.api import EngineError
 from engine.chroma import parity
 from engine.chroma.engine import ChromaEngine
+from engine.chroma.model import use_device
 from engine.garbage import settle
 from engine.settings import EngineSettings
 
@@ -110,18 +111,21 @@ async def measure(options: argparse.Namespace, report: Report) -> torch.device:
         )
         for part, graphs in chroma.graphs.items():
             report.add(f"{part}: {graphs.counts}.")
+        use_device(device)
         case = random_case(chroma, options.frames)
         job = parity.job(chroma, "alone", case, torch.from_numpy(case["prompt_codes"].T.copy()))
         measure_steps(chroma, job, report, options, graphs=chroma.graphs["Speaker"].on)
         load = Load(engine, question=options.question, answer=options.answer)
         await load.level(1, 0.1)
-        rows = []
+        rows, seen = [], Counter[str]()
         assert engine._thread is not None
-        for sessions in options.sessions:
-            with sampled(engine._thread) as seen:
+        for sessions in sorted(options.sessions):
+            with sampled(engine._thread) if options.host else nullcontext(seen) as seen:
                 level, at_once = await load.level(sessions, options.seconds)
             rows.append(row(level, at_once))
             print("both:", *rows[-1], file=sys.stderr, flush=True)
+            if level.failures:
+                raise EngineError("answer_failed", f"{level.failures} answers failed at {sessions} sessions")
         report.add(table(HEAD, rows))
         if options.host:
             total = sum(seen.values())

@@ -51,7 +51,7 @@ class Steps:
 
     Args:
         frames: of each answer that is timed; an even number, as two frames take one pair.
-        recorder: the one that the speaker's graphs were made with.
+        recorder: makes graphs of the parts, where the speaker's own steps are recorded.
     """
 
     def __init__(

@@ -49,12 +49,14 @@ def write_keys(
     rows, length, _ = qkv[0].shape
     # One row after another, whatever the batch is: each shape is compiled once.
     q, k, v = (each.view(rows * length, -1, head_dim) for each in qkv)
-    q = _write_keys(q, k, v, cos, sin, keys.flatten(0, 1), values.flatten(0, 1), places)
+    # Views, never copies: they are written to.
+    keys, values = (each.view(-1, *each.shape[2:]) for each in (keys, values))
+    q = _write_keys(q, k, v, cos, sin, keys, values, places)
     return q.view(rows, length, -1, head_dim)
 
 
 _FEW = 256
-"""Keys that are few: of a frame in the Decoder, of the window in Mimi."""
+"""Keys that are few: of a frame in the Decoder, of the window in Mimi, of the shortest steps elsewhere."""
 
 
 def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """Small operations between the products, each set of them compiled into a kernel or two where that is wanted.
 
 A step that is replayed costs the host nothing, but each of its kernels costs the GPU a microsecond or two,
-however little it does. torch.compile makes one of many; the products and attention stay the library's own.
+however little it does. torch.compile makes one of many; the products stay the library's own.
 Else, and on a CPU, the functions run as they are written.
 """
 
@@ -11,6 +11,7 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import cache, wraps
 from typing import Any, TypeVar, cast
 
@@ -23,6 +24,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 class _Switch:
     on = False
+
+
+_PREPARED: ContextVar[bool] = ContextVar("prepared", default=False)
+"""The compiler's settings are in place. They are of a context each, as this is: of a thread, or a task."""
 
 
 def fuse(on: bool) -> None:
@@ -46,6 +51,7 @@ def fused(function: Function) -> Function:
         if not wanted(arguments[0]):
             return function(*arguments)
         # What a tensor is a view of would make a variant of its own.
+        _prepare()
         plain = (each.data if isinstance(each, torch.Tensor) else each for each in arguments)
         return _compiled(function)(*plain)
 
@@ -54,6 +60,12 @@ def fused(function: Function) -> Function:
 
 @cache
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    return torch.compile(function, dynamic=True)
+
+
+def _prepare() -> None:
+    if _PREPARED.get():
+        return
     # The compiler takes a second to be imported: only where it is wanted.
     import torch._dynamo.config
     import torch.fx.experimental._config
@@ -62,7 +74,7 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     torch._dynamo.config.recompile_limit = 64
     # Sizes that are equal by chance when a function is compiled would else have to be equal for ever.
     torch.fx.experimental._config.use_duck_shape = False
-    return torch.compile(function, dynamic=True)
+    _PREPARED.set(True)
 
 
 def wanted(tensor: torch.Tensor) -> bool:

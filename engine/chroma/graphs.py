@@ -25,7 +25,8 @@ class Recorder(Protocol):
 
 
 class CudaRecorder:
-    """CUDA graphs that share one pool of memory: no two of them run at once."""
+    """CUDA graphs that share one pool of memory: no two of them run at once, and what one has given may be
+    overwritten by the next, whichever it is."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -89,7 +90,8 @@ class Graphs:
         self.counts.seconds += time.perf_counter() - begin
 
     def run(self, shape: Hashable, step: Step) -> Any:
-        """Replay the step of this shape, or run this one. Returns its outputs."""
+        """Replay the step of this shape, or run this one. Returns its outputs, good until the next replay of
+        anything that was recorded with the same recorder."""
         if shape not in self._steps:
             self.counts.misses += self.on
             return step()

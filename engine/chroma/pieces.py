@@ -69,6 +69,8 @@ class Pieces:
             size = fit(SIZES, count)
             piece = self._pieces[size]
             piece.inputs[:count] = inputs[begin : begin + count]
+            # Nobody hears the padding; what is no number would be heard all the same.
+            piece.inputs[count:] = 0
             send(torch.tensor([slot, begin, count - 1]), piece.numbers)
             begin += count
             context = fit(self._contexts, begin)

@@ -169,11 +169,14 @@ class LocalReasoner:
         begun = [entry for entry in answers if entry[1].said]
         # A prefill is long beside a token: one at a time, so that running answers keep their pace.
         read = [entry for entry in answers if not entry[1].said][:1]
-        made = [self._advance([answer for _, answer in begun])] if begun else []
+        made = []
+        # Before the others' step: what that gives stands only until the next replay.
         if read:
             hidden = torch.stack([self._read(answer) for _, answer in read])
             forced = moved(torch.tensor([_forced(answer) for _, answer in read]), self._device)
             made.append(self._choose(hidden, forced))
+        if begun:
+            made.insert(0, self._advance([answer for _, answer in begun]))
         tokens, rows = (torch.cat(parts) for parts in zip(*made, strict=True))
         self._under_way = _UnderWay([*begun, *read], rows, Readback(tokens))
 
@@ -234,7 +237,8 @@ class LocalReasoner:
         return hidden
 
     def _advance(self, answers: Sequence[_Answer]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Read the last token of each. Returns the next ones and their pairs, as `_choose` does."""
+        """Read the last token of each. Returns the next ones and their pairs, as `_choose` does, good until
+        the next replay."""
         start = [len(answer.keys) + len(answer.said) - 1 for answer in answers]
         rows, context = len(answers), max(start) + 1
         if self.graphs.on:

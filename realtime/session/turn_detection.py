@@ -78,7 +78,7 @@ def forget_before(state: TurnState, position: int) -> TurnState:
     """Sound before `position` is gone: no turn that begins from now on reaches back there."""
     if position <= state.floor:
         return state
-    return TurnState(state.position, position, *state[2:])
+    return state._replace(floor=position)
 
 
 def cut(state: TurnState, position: int) -> TurnState:

@@ -43,20 +43,26 @@ def waiting_refused():
 
 
 class Repeater:
-    """Records by keeping the step; each repetition has to fill the very outputs of the recording."""
+    """Records by keeping the step; each repetition has to fill the very outputs of the recording, and spoils
+    those of all others: CUDA graphs of one recorder share their memory."""
 
     def __init__(self) -> None:
         self.repeated = 0
+        self._outputs = []
 
     @torch.no_grad()
     def __call__(self, step):
         with Capturing(), waiting_refused():
             outputs = step()
+        self._outputs.append(outputs)
         return partial(self._repeat, step, outputs), outputs
 
     @torch.no_grad()
     def _repeat(self, step, outputs):
         self.repeated += 1
+        for other in self._outputs:
+            for each in other:
+                each.fill_(float("nan") if each.is_floating_point() else -1)
         for kept, new in zip(outputs, step(), strict=True):
             assert kept.shape == new.shape
             kept.copy_(new)

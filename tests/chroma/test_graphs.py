@@ -80,6 +80,7 @@ def test_sizes():
     assert rungs(2) == (1, 2)
     assert rungs(16) == (1, 2, 4, 8, 16)
     assert rungs(24) == (1, 2, 4, 8, 16, 24)
+    assert rungs(9) == (1, 2, 4, 9), "8 is nearly as many"
     assert [fit((1, 2, 4), size) for size in (1, 2, 3, 4)] == [1, 2, 4, 4]
     with pytest.raises(ValueError, match="5 is more than the largest"):
         fit((1, 2, 4), 5)

@@ -69,8 +69,7 @@ class Call:
             await self._peer.setLocalDescription(await self._peer.createAnswer())
         except Exception as error:
             # aiortc raises whatever its parser stumbles over.
-            self._ended.close()
-            await self._peer.close()
+            await self._leave()
             message = f"The SDP offer cannot be answered: {error or type(error).__name__}."
             raise ProtocolError("invalid_offer", message, "sdp") from None
         return str(self._peer.localDescription.sdp)
@@ -84,11 +83,14 @@ class Call:
             waiting.cancel()
             if self._hearing:
                 self._hearing.cancel()
-            self._track.stop()
-            self._ended.close()
-            await self._peer.close()
-            # They would hold one another for ever, and the session with them.
-            del self._connection
+            await self._leave()
+
+    async def _leave(self) -> None:
+        self._track.stop()
+        self._ended.close()
+        # They would hold one another for ever, and the session with them.
+        del self._connection
+        await self._peer.close()
 
     def hang_up(self) -> None:
         """End the call."""
