@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -18,7 +19,7 @@ from realtime.server.page_files import PageRoutes
 from realtime.server.rest import openapi
 from realtime.server.rest.answering import ClientGone
 from realtime.server.rest.chat import ChatRoutes
-from realtime.server.rest.errors import answer_error
+from realtime.server.rest.errors import answer_error, answer_unrouted
 from realtime.server.rest.secrets import SecretRoutes
 from realtime.server.rest.speech import SpeechRoutes
 from realtime.server.rest.transcriptions import TranscriptionRoutes
@@ -128,7 +129,11 @@ def create_app(gateway: Gateway) -> Starlette:
             *_shared_with(gateway.settings.origins),
             Middleware(Guard, access=gateway.access, metrics=gateway.metrics),
         ],
-        exception_handlers={ProtocolError: answer_error, ClientGone: answer_error},
+        exception_handlers={
+            ProtocolError: answer_error,
+            ClientGone: answer_error,
+            HTTPException: answer_unrouted,
+        },
     )
     app.state.metrics = gateway.metrics
     return app

@@ -6,6 +6,7 @@ import threading
 import urllib.error
 import urllib.request
 
+import pytest
 from serving import app
 from test_socket import EndlessEngine
 from websockets.sync.client import connect
@@ -29,6 +30,23 @@ def test_models_in_openais_form(echo):
     assert json.loads(get(echo, "/v1/models/echo")[1]) == model
     status, body = get(echo, "/v1/models/gpt-9")
     assert (status, json.loads(body)["error"]["code"]) == (404, "model_not_found")
+
+
+@pytest.mark.parametrize("path", ["/v1/nowhere", "/v1/models/a%0Ab"])
+def test_what_is_not_there_is_told_in_openais_form(echo, path):
+    """A newline is in no path of Starlette's."""
+    status, body = get(echo, path)
+    assert (status, json.loads(body)["error"]["code"]) == (404, "not_found")
+
+
+def test_a_method_that_is_not_taken_is_told_with_those_that_are(echo):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(
+            urllib.request.Request(echo.replace("ws", "http", 1) + "/v1/models", data=b"{}"), timeout=10
+        )
+    error = json.loads(refused.value.read())["error"]
+    assert (refused.value.code, error["code"]) == (405, "method_not_allowed")
+    assert "GET" in refused.value.headers["allow"]
 
 
 def test_a_checkpoint_folder_is_listed_by_its_name(tmp_path):

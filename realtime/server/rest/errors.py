@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -15,6 +16,7 @@ _STATUS = {
     "host_not_allowed": 403,
     "model_not_found": 404,
     "not_found": 404,
+    "method_not_allowed": 405,
     "request_timeout": 408,
     "already_exists": 409,
     "too_large": 413,
@@ -56,3 +58,22 @@ def answer_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProtocolError)
     request.app.state.metrics.errors.labels("http", error.code).inc()
     return error_response(error)
+
+
+def answer_unrouted(request: Request, error: Exception) -> Response:
+    """What is answered where no route takes the path, or none the method: Starlette would answer in plain
+    text, which no OpenAI client can read."""
+    assert isinstance(error, HTTPException)
+    path = request.url.path
+    code, message = {
+        404: ("not_found", f"There is nothing at {path}; see /openapi.json."),
+        405: (
+            "method_not_allowed",
+            f"{path} does not take {request.method}; /openapi.json tells what it does.",
+        ),
+    }.get(error.status_code, ("invalid_request", error.detail))
+    request.app.state.metrics.errors.labels("http", code).inc()
+    response = error_response(ProtocolError(code, message))
+    response.status_code = error.status_code
+    response.headers.update(error.headers or {})
+    return response
