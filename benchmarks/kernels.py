@@ -9,6 +9,7 @@ from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.report import number, table
+from benchmarks.timing import wait
 
 _NAME = 90
 """Characters of a kernel's name that are shown: templates fill pages."""
@@ -24,8 +25,7 @@ def longest(run: Callable[[], object], steps: int, device: torch.device, most: i
     run()
     with profile(activities=activities) as profiler:
         run()
-        if cuda:
-            torch.cuda.synchronize(device)
+        wait(device)
     kind = DeviceType.CUDA if cuda else DeviceType.CPU
     times = {
         event.key: ((event.self_device_time_total if cuda else event.self_cpu_time_total), event.count)

@@ -22,10 +22,10 @@ def wall_ms(
     for _ in range(repeats + 1):
         if before is not None:
             before()
-        _wait(device)
+        wait(device)
         begin = time.perf_counter()
         run()
-        _wait(device)
+        wait(device)
         times.append((time.perf_counter() - begin) * 1000)
     return statistics.median(times[1:])
 
@@ -42,7 +42,7 @@ def device_ms(run: Callable[[], object], repeats: int, device: torch.device, *, 
     times = []
     for _ in range(repeats):
         begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        _wait(device)
+        wait(device)
         begin.record()
         for _ in range(inner):
             run()
@@ -52,6 +52,7 @@ def device_ms(run: Callable[[], object], repeats: int, device: torch.device, *, 
     return statistics.median(times)
 
 
-def _wait(device: torch.device) -> None:
+def wait(device: torch.device) -> None:
+    """Until all that was asked of the device is done; on a CPU it is."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

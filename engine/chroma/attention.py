@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch.nn import functional as F
 
 from engine.chroma.fused import fused, wanted
 from engine.chroma.rope import rotate
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a batch stands, for all layers of a stack.
+
+    Attributes:
+        slots: int64 [rows]; None: row i is slot i.
+        places: int64 [rows * length], slot * positions of a slot + position: where to write.
+        cos, sin: [rows * length, head_dim].
+        mask: [rows, 1, n, m], as `mask_of` makes it.
+    """
+
+    slots: torch.Tensor | None
+    places: torch.Tensor
+    cos: torch.Tensor
+    sin: torch.Tensor
+    mask: torch.Tensor
+
+
+def mask_of(unseen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """What is added to the weights of attention: attention itself would make it of booleans, but for each
+    layer anew."""
+    return torch.zeros(unseen.shape, dtype=dtype, device=unseen.device).masked_fill(unseen, float("-inf"))
 
 
 @fused
@@ -31,27 +56,23 @@ def _write_keys(
 def write_keys(
     qkv: Sequence[torch.Tensor],
     head_dim: int,
-    cos: torch.Tensor,
-    sin: torch.Tensor,
     keys: torch.Tensor,
     values: torch.Tensor,
-    places: torch.Tensor,
+    place: Place,
 ) -> torch.Tensor:
     """Rotate queries and keys, and write keys and values where they belong. Returns the queries
     [rows, length, heads, head_dim].
 
     Args:
         qkv: [rows, length, heads * head_dim] each, of k and v fewer heads.
-        cos, sin: [rows * length, head_dim].
         keys, values: [slots, positions, kv_heads, head_dim], written in place.
-        places: int64 [rows * length], slot * positions + position.
     """
     rows, length, _ = qkv[0].shape
     # One row after another, whatever the batch is: each shape is compiled once.
     q, k, v = (each.view(rows * length, -1, head_dim) for each in qkv)
     # Views, never copies: they are written to.
     keys, values = (each.view(-1, *each.shape[2:]) for each in (keys, values))
-    q = _write_keys(q, k, v, cos, sin, keys, values, places)
+    q = _write_keys(q, k, v, place.cos, place.sin, keys, values, place.places)
     return q.view(rows, length, -1, head_dim)
 
 

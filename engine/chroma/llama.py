@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from engine.chroma.attention import attend, write_keys
+from engine.chroma.attention import Place, attend, mask_of, write_keys
 from engine.chroma.config import StackConfig
 from engine.chroma.fused import fused
 from engine.chroma.linears import join
@@ -55,11 +55,13 @@ class KvPool:
         self.values[:, slot, :length] = prefix.values[:, 0]
 
 
-@fused
-def _norm(x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
+def _normed(x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
     wide = x.float()
     wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + eps)
     return weight * wide.to(x.dtype)
+
+
+_norm = fused(_normed)
 
 
 @fused
@@ -67,9 +69,7 @@ def _add_norm(
     x: torch.Tensor, more: torch.Tensor, weight: torch.Tensor, eps: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     x = x + more
-    wide = x.float()
-    wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + eps)
-    return x, weight * wide.to(x.dtype)
+    return x, _normed(x, weight, eps)
 
 
 @fused
@@ -108,11 +108,11 @@ class _Attention(nn.Module):
         self._o = join(weights, self.o_proj)
 
     def forward(
-        self, x: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, place: _Place
+        self, x: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, place: Place
     ) -> torch.Tensor:
         rows, length, _ = x.shape
-        q = write_keys(self._qkv(x), self.head_dim, place.cos, place.sin, keys, values, place.places)
-        k, v = place.seen(keys).transpose(1, 2), place.seen(values).transpose(1, 2)
+        q = write_keys(self._qkv(x), self.head_dim, keys, values, place)
+        k, v = (_seen(kept, place).transpose(1, 2) for kept in (keys, values))
         # The heads that share keys stand as more queries of one head: no key is read or copied twice.
         group = self.heads // self.kv_heads
         q = q.view(rows, length, self.kv_heads, group, self.head_dim).permute(0, 2, 3, 1, 4)
@@ -152,7 +152,7 @@ class _Layer(nn.Module):
         more: torch.Tensor | None,
         keys: torch.Tensor,
         values: torch.Tensor,
-        place: _Place,
+        place: Place,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Of x, to which `more` is to be added; so are the two that are returned: each sum is made with the
         norm after it."""
@@ -161,19 +161,12 @@ class _Layer(nn.Module):
         return x, self.mlp(heard)
 
 
-class _Place:
-    """Where a batch stands: shared by all layers of one forward. `places`, `cos`, `sin` and `mask` as
-    `_places` makes them."""
-
-    def __init__(self, slots: torch.Tensor | None, rows: int, context: int, *placed: torch.Tensor) -> None:
-        self._slots, self._rows, self._context = slots, rows, context
-        self.places, self.cos, self.sin, self.mask = placed
-
-    def seen(self, kept: torch.Tensor) -> torch.Tensor:
-        """What the rows may see of [slots, positions, …]: [rows, context, …]."""
-        if self._slots is None:
-            return kept[: self._rows, : self._context]
-        return kept[:, : self._context].index_select(0, self._slots)
+def _seen(kept: torch.Tensor, place: Place) -> torch.Tensor:
+    """What the rows may see of [slots, positions, …]: [rows, context, …]."""
+    rows, _, _, context = place.mask.shape
+    if place.slots is None:
+        return kept[:rows, :context]
+    return kept[:, :context].index_select(0, place.slots)
 
 
 @fused
@@ -188,16 +181,14 @@ def _places(
     context: int,
     group: int,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Where to write, cos and sin as `write_keys` takes them, and what is added to the weights of attention
-    [rows, 1, group * length, context]: it would make that of booleans itself, for each layer anew."""
+    """`places`, `cos`, `sin` and `mask` [rows, 1, group * length, context] of a `Place`."""
     device = start.device
     each = (start[:, None] + torch.arange(length, device=device)).clamp_max(positions - 1)
     rows = torch.arange(len(start), device=device) if slots is None else slots
     rotary = (each - lag).clamp_min(0).flatten()
     unseen = torch.arange(context, device=device) > each[:, :, None]
-    mask = torch.zeros(unseen.shape, dtype=cos.dtype, device=device).masked_fill(unseen, float("-inf"))
     places = (rows[:, None] * positions + each).flatten()
-    return places, cos[rotary], sin[rotary], mask.repeat(1, group, 1)[:, None]
+    return places, cos[rotary], sin[rotary], mask_of(unseen, cos.dtype).repeat(1, group, 1)[:, None]
 
 
 class LlamaStack(nn.Module):
@@ -256,7 +247,7 @@ class LlamaStack(nn.Module):
         group = self.config.heads // self.config.kv_heads
         length, positions = x.shape[1], pool.positions
         placed = _places(start, slots, self.cos, self.sin, length, positions, rotary_lag, context, group)
-        place = _Place(slots, len(x), context, *placed)
+        place = Place(slots, *placed)
         more: torch.Tensor | None = None
         for index, layer in enumerate(self.layers):
             x, more = layer(x, more, pool.keys[index], pool.values[index], place)

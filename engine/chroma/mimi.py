@@ -14,7 +14,6 @@ Mimi runs in float32 on every device, as its codes and sound are sensitive to ro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -27,7 +26,7 @@ from transformers.models.mimi.modeling_mimi import (
     MimiTransformerLayer,
 )
 
-from engine.chroma.attention import attend, write_keys
+from engine.chroma.attention import Place, attend, mask_of, write_keys
 from engine.chroma.checkpoint import Checkpoint
 from engine.chroma.config import ChromaConfig, read_rope
 from engine.chroma.fused import fused
@@ -65,8 +64,7 @@ class MimiStream:
         self._highest_code = mimi.config.codebook_size - 1
         self._upsample = self._transposed(mimi.upsample)
         config = mimi.config
-        self._window = config.sliding_window
-        self._ring = self._window + _SPARE
+        self._window, self._ring = config.sliding_window, config.sliding_window + _SPARE
         self._inverse = inverse_frequencies(read_rope(config.to_dict()), config.head_dim).to(self._device)
         self._transformer = [
             _WindowAttention(self, layer, self._ring) for layer in mimi.decoder_transformer.layers
@@ -97,7 +95,7 @@ class MimiStream:
         x = x.transpose(1, 2)
         start = self._position[: len(slots)] if in_place else self._position[slots]
         rows = None if in_place else slots
-        place = _Place(rows, *_places(start, rows, self._inverse, x.shape[1], self._ring, self._window))
+        place = Place(rows, *_places(start, rows, self._inverse, x.shape[1], self._ring, self._window))
         for layer in self._transformer:
             x = layer(x, place)
         self._position[slots] += x.shape[1]
@@ -196,17 +194,6 @@ _SPARE = 2
 key that its first query sees is lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a batch stands, for all layers: its slots (None: row i is slot i), and what `_places` makes."""
-
-    slots: torch.Tensor | None
-    places: torch.Tensor
-    cos: torch.Tensor
-    sin: torch.Tensor
-    mask: torch.Tensor
-
-
 @fused
 def _places(
     start: torch.Tensor,
@@ -216,8 +203,8 @@ def _places(
     ring: int,
     window: int,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Where to write, cos and sin as `write_keys` takes them, and what is added to the weights of attention
-    [rows, 1, length, ring], of so many positions from `start` [rows] on."""
+    """`places`, `cos`, `sin` and `mask` [rows, 1, length, ring] of a `Place`, of so many positions from
+    `start` [rows] on."""
     positions = start[:, None] + torch.arange(length, device=start.device)
     rows = torch.arange(len(start), device=start.device) if slots is None else slots
     angles = positions.flatten()[:, None].float() * inverse
@@ -227,9 +214,8 @@ def _places(
     held = last - (last - entry) % ring  # the absolute position that an entry holds now
     age = positions[:, :, None] - held[:, None, :]
     unseen = (age < 0) | (age >= window) | (held[:, None, :] < 0)
-    mask = torch.zeros(unseen.shape, dtype=angles.dtype, device=start.device)
-    mask = mask.masked_fill(unseen, float("-inf"))[:, None]
-    return (rows[:, None] * ring + positions % ring).flatten(), angles.cos(), angles.sin(), mask
+    places = (rows[:, None] * ring + positions % ring).flatten()
+    return places, angles.cos(), angles.sin(), mask_of(unseen, angles.dtype)[:, None]
 
 
 class _WindowAttention:
@@ -245,16 +231,16 @@ class _WindowAttention:
         self._keys = stream.keep(ring, self._kv_heads, self._head_dim)
         self._values = stream.keep(ring, self._kv_heads, self._head_dim)
 
-    def __call__(self, x: torch.Tensor, place: _Place) -> torch.Tensor:
+    def __call__(self, x: torch.Tensor, place: Place) -> torch.Tensor:
         layer = self._layer
         x = x + layer.self_attn_layer_scale(self._attend(layer.input_layernorm(x), place))
         return x + layer.mlp_layer_scale(layer.mlp(layer.post_attention_layernorm(x)))
 
-    def _attend(self, x: torch.Tensor, place: _Place) -> torch.Tensor:
+    def _attend(self, x: torch.Tensor, place: Place) -> torch.Tensor:
         attention = self._layer.self_attn
         rows, length, _ = x.shape
         qkv = [proj(x) for proj in (attention.q_proj, attention.k_proj, attention.v_proj)]
-        q = write_keys(qkv, self._head_dim, place.cos, place.sin, self._keys, self._values, place.places)
+        q = write_keys(qkv, self._head_dim, self._keys, self._values, place)
         k, v = (
             kept[:rows] if place.slots is None else kept[place.slots] for kept in (self._keys, self._values)
         )

@@ -139,9 +139,10 @@ class LocalReasoner:
         self._batches = rungs(batch)
         self._contexts = rungs(self.context, first=_SHORTEST_CONTEXT, factor=4)
         self._written: dict[int, torch.Tensor] = {}
-        self._pieces = Pieces(self._model, self._pool, self._contexts, graphs)
+        self._pieces: Pieces | None = None
         if graphs.on:
-            self._record()
+            self._pieces = Pieces(self._model, self._pool, self._contexts, graphs)
+            self._record(self._pieces)
 
     def start(self, request_id: str, prompt: ReasonerPrompt) -> None:
         check_length(prompt, self.context)
@@ -176,9 +177,9 @@ class LocalReasoner:
             forced = moved(torch.tensor([_forced(answer) for _, answer in read]), self._device)
             made.append(self._choose(hidden, forced))
         if begun:
-            made.insert(0, self._advance([answer for _, answer in begun]))
+            made.append(self._advance([answer for _, answer in begun]))
         tokens, rows = (torch.cat(parts) for parts in zip(*made, strict=True))
-        self._under_way = _UnderWay([*begun, *read], rows, Readback(tokens))
+        self._under_way = _UnderWay([*read, *begun], rows, Readback(tokens))
 
     @torch.no_grad()
     def warm(self, prompt: ReasonerPrompt) -> None:
@@ -227,7 +228,7 @@ class LocalReasoner:
     def _read(self, answer: _Answer) -> torch.Tensor:
         """Read the rest of a prompt. Returns the hidden state [hidden] after its last token."""
         inputs = self._inputs(answer.prompt)
-        if self.graphs.on:
+        if self._pieces is not None:
             return self._pieces.read(inputs, answer.slot, answer.kept)
         slot = self._pool.slot(answer.slot)
         for begin in range(answer.kept, len(inputs), _PREFILL):
@@ -279,10 +280,10 @@ class LocalReasoner:
         return self._written[rows]
 
     @torch.no_grad()
-    def _record(self) -> None:
-        steps = len(self._batches) * len(self._contexts) + self._pieces.shapes
+    def _record(self, pieces: Pieces) -> None:
+        steps = len(self._batches) * len(self._contexts) + pieces.shapes
         progress = Progress("recording the Reasoner's steps", steps)
-        self._pieces.record(self._spare, progress)
+        pieces.record(self._spare, progress)
         for rows in reversed(self._batches):
             inputs = self._room(rows)
             self._write(inputs, [], [])

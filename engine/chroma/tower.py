@@ -14,6 +14,7 @@ from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import (
     Qwen2_5OmniAudioEncoderLayer,
 )
 
+from engine.chroma.attention import mask_of
 from engine.chroma.graphs import Graphs
 from engine.chroma.readback import send
 
@@ -53,7 +54,7 @@ class BlockTower:
         x = x + tower.positional_embedding.positional_embedding[:positions].to(x.dtype)
         # The convolution has a stride of 2.
         unheard = torch.arange(positions, device=device) > (self._frames - 1) // 2
-        mask = torch.zeros(positions, dtype=x.dtype, device=device).masked_fill(unheard, float("-inf"))
+        mask = mask_of(unheard, x.dtype)
         for layer in tower.layers:
             x = _layer(layer, x, mask[None, None, None])
         pairs = positions // 2

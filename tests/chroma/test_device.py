@@ -5,7 +5,10 @@ import torch
 from engine.chroma.model import use_device
 
 
-def test_a_gpu_without_a_number_is_the_threads_own_already():
-    """torch takes no such device for one to set: `cuda` is what `auto` picks."""
-    use_device(torch.device("cuda"))
-    use_device(torch.device("cpu"))
+def test_only_a_gpu_with_a_number_is_set(monkeypatch):
+    """torch refuses `cuda`, which `auto` picks: that one is the thread's own already."""
+    taken = []
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    for name in ("cuda", "cpu", "cuda:1"):
+        use_device(torch.device(name))
+    assert taken == [torch.device("cuda:1")]

@@ -67,5 +67,6 @@ def test_what_was_read_is_not_read_again(plain, recorded):
     assert kept == 200
 
 
-def test_no_piece_is_left_out_of_the_ladder():
+def test_sizes_ascend():
+    """The smallest that holds a rest is looked for from the first on."""
     assert list(SIZES) == sorted(SIZES)
