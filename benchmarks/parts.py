@@ -126,7 +126,7 @@ class Steps:
                 self._speaker.step(speeches).result()
         return calls
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def _part_ms(self, calls: list[Call]) -> float:
         """Of one frame, where `calls` are those of two."""
 

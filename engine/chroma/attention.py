@@ -61,19 +61,17 @@ def write_keys(
     place: Place,
 ) -> torch.Tensor:
     """Rotate queries and keys, and write keys and values where they belong. Returns the queries
-    [rows, length, heads, head_dim].
+    [rows * length, heads, head_dim].
 
     Args:
-        qkv: [rows, length, heads * head_dim] each, of k and v fewer heads.
+        qkv: rows * length of [heads * head_dim] each, of k and v fewer heads.
         keys, values: [slots, positions, kv_heads, head_dim], written in place.
     """
-    rows, length, _ = qkv[0].shape
-    # One row after another, whatever the batch is: each shape is compiled once.
-    q, k, v = (each.view(rows * length, -1, head_dim) for each in qkv)
+    count = len(place.places)
+    q, k, v = (each.view(count, -1, head_dim) for each in qkv)
     # Views, never copies: they are written to.
     keys, values = (each.view(-1, *each.shape[2:]) for each in (keys, values))
-    q = _write_keys(q, k, v, place.cos, place.sin, keys, values, place.places)
-    return q.view(rows, length, -1, head_dim)
+    return _write_keys(q, k, v, place.cos, place.sin, keys, values, place.places)
 
 
 _FEW = 256

@@ -87,7 +87,7 @@ class Hearing:
         """float32 [samples] mono at the extractor's rate (16 kHz) to embeddings [n, hidden]."""
         return self.encode(log_mel(self.extractor, sound))
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def encode(self, mel: torch.Tensor) -> torch.Tensor:
         """Log-mel [bins, frames] to embeddings [n, hidden]."""
         if self._blocks is not None:

@@ -86,12 +86,10 @@ class RmsNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: torch.Tensor, more: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-        """The sum of both, [..., width] each, and its norm."""
-        flat = x.flatten(0, -2)
+        """The sum of both, [n, width] each, and its norm."""
         if more is None:
-            return x, _norm(flat, self.weight, self.eps).view_as(x)
-        x, normed = _add_norm(flat, more.flatten(0, -2), self.weight, self.eps)
-        return x.view_as(more), normed.view_as(more)
+            return x, _norm(x, self.weight, self.eps)
+        return _add_norm(x, more, self.weight, self.eps)
 
 
 class _Attention(nn.Module):
@@ -110,7 +108,8 @@ class _Attention(nn.Module):
     def forward(
         self, x: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, place: Place
     ) -> torch.Tensor:
-        rows, length, _ = x.shape
+        rows = len(place.mask)
+        length = len(x) // rows
         q = write_keys(self._qkv(x), self.head_dim, keys, values, place)
         k, v = (_seen(kept, place).transpose(1, 2) for kept in (keys, values))
         # The heads that share keys stand as more queries of one head: no key is read or copied twice.
@@ -119,7 +118,7 @@ class _Attention(nn.Module):
         q = q.reshape(rows, self.kv_heads, group * length, self.head_dim)
         out = attend(q, k, v, place.mask)
         out = out.view(rows, self.kv_heads, group, length, self.head_dim).permute(0, 3, 1, 2, 4)
-        return self._o(out.reshape(rows, length, -1))[0]
+        return self._o(out.reshape(len(x), -1))[0]
 
 
 class _Mlp(nn.Module):
@@ -134,8 +133,7 @@ class _Mlp(nn.Module):
         self._down = join(weights, self.down_proj)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        gate, up = (each.flatten(0, -2) for each in self._gate_up(x))
-        return self._down(_gated(gate, up))[0].view_as(x)
+        return self._down(_gated(*self._gate_up(x)))[0]
 
 
 class _Layer(nn.Module):
@@ -154,8 +152,8 @@ class _Layer(nn.Module):
         values: torch.Tensor,
         place: Place,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Of x, to which `more` is to be added; so are the two that are returned: each sum is made with the
-        norm after it."""
+        """Of x [rows * length, hidden], to which `more` is to be added; so are the two that are returned:
+        each sum is made with the norm after it."""
         x, heard = self.input_layernorm(x, more)
         x, heard = self.post_attention_layernorm(x, self.self_attn(heard, keys, values, place))
         return x, self.mlp(heard)
@@ -248,7 +246,8 @@ class LlamaStack(nn.Module):
         length, positions = x.shape[1], pool.positions
         placed = _places(start, slots, self.cos, self.sin, length, positions, rotary_lag, context, group)
         place = Place(slots, *placed)
-        more: torch.Tensor | None = None
+        # One row after another, whatever the batch is: each shape is compiled once.
+        flat, more = x.flatten(0, 1), None
         for index, layer in enumerate(self.layers):
-            x, more = layer(x, more, pool.keys[index], pool.values[index], place)
-        return self.norm(x, more)[1]
+            flat, more = layer(flat, more, pool.keys[index], pool.values[index], place)
+        return self.norm(flat, more)[1].view(x.shape)

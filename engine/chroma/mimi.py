@@ -46,7 +46,7 @@ def load_mimi(config: ChromaConfig, checkpoint: Checkpoint, device: torch.device
 
 def encode(mimi: MimiModel, sound: torch.Tensor, codebooks: int) -> torch.Tensor:
     """Codes of a whole recording: float32 [samples] at 24 kHz to int64 [frames, codebooks]."""
-    with torch.no_grad():
+    with torch.inference_mode():
         device = next(mimi.parameters()).device
         codes = mimi.encode(sound.to(device)[None, None], num_quantizers=codebooks).audio_codes
     return codes[0].T.contiguous()
@@ -77,7 +77,7 @@ class MimiStream:
             state[slot] = 0
         self._position[slot] = 0
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def decode(self, codes: torch.Tensor, slots: torch.Tensor, *, in_place: bool = False) -> torch.Tensor:
         """Decode one frame for each of some slots and advance them.
 
@@ -241,6 +241,7 @@ class _WindowAttention:
         rows, length, _ = x.shape
         qkv = [proj(x) for proj in (attention.q_proj, attention.k_proj, attention.v_proj)]
         q = write_keys(qkv, self._head_dim, self._keys, self._values, place)
+        q = q.view(rows, length, self._heads, self._head_dim)
         k, v = (
             kept[:rows] if place.slots is None else kept[place.slots] for kept in (self._keys, self._values)
         )

@@ -41,7 +41,7 @@ class ChromaModel:
     graphs: dict[str, Graphs]
     """The recorded steps of each part."""
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def voice_embeddings(self, transcript: list[int], codes: torch.Tensor) -> torch.Tensor:
         """What the Backbone hears of a reference voice before an answer: [positions, hidden].
 
@@ -55,7 +55,7 @@ class ChromaModel:
         silence = torch.zeros(1, text.shape[1], dtype=text.dtype, device=text.device)
         return torch.cat((text, sound, silence))
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def voice_prompt(self, transcript: list[int], codes: torch.Tensor) -> KvPool:
         """Backbone keys and values of `voice_embeddings`; they depend on the voice alone."""
         return self.speaker.frames.prefill(self.voice_embeddings(transcript, codes))

@@ -150,7 +150,7 @@ class Speaker:
         """The slot has Backbone positions left for one more step."""
         return speech.schedule.position + speech.schedule.length <= self.frames.positions
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def step(self, speeches: Sequence[Speech]) -> Frames:
         """Begin one frame of each speech; every one must be `ready` and `fits`. Their schedules and pairs are
         those of the next frame from now on."""
@@ -206,7 +206,7 @@ class Speaker:
             self._inputs[rows] = FrameInputs.of(rows, hidden, self.frames.dtype, self.device)
         return self._inputs[rows]
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def _record(self) -> None:
         """Record every shape that can occur, largest first, so that the smaller ones find their memory."""
         # Of as many rows as there are slots, each is its own slot.

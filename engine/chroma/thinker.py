@@ -161,7 +161,7 @@ class LocalReasoner:
         # On a CPU it is there at once.
         return thoughts or self._collect()
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def _begin(self, wanted: Collection[str]) -> None:
         """Begin one token of each answer."""
         answers = [(request_id, self._answers[request_id]) for request_id in wanted]
@@ -181,12 +181,12 @@ class LocalReasoner:
         tokens, rows = (torch.cat(parts) for parts in zip(*made, strict=True))
         self._under_way = _UnderWay([*read, *begun], rows, Readback(tokens))
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def warm(self, prompt: ReasonerPrompt) -> None:
         if len(prompt.ids) < self.context and self._prefixes.free:
             self._read_only(prompt)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def weigh(self, prompt: ReasonerPrompt, one: Sequence[int], other: Sequence[int]) -> Future[float]:
         check_length(prompt, self.context)
         weighed: Future[float] = Future()
@@ -279,7 +279,7 @@ class LocalReasoner:
             self._written[rows] = torch.zeros(4, rows, dtype=torch.int64, device=self._device)
         return self._written[rows]
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def _record(self, pieces: Pieces) -> None:
         steps = len(self._batches) * len(self._contexts) + pieces.shapes
         progress = Progress("recording the Reasoner's steps", steps)

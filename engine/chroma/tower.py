@@ -31,10 +31,10 @@ class BlockTower:
         """Mel frames of a block."""
         self._mel = torch.zeros(1, tower.num_mel_bins, self.block, dtype=weight.dtype, device=weight.device)
         self._frames = torch.ones(1, dtype=torch.int64, device=weight.device)
-        with torch.no_grad():
+        with torch.inference_mode():
             graphs.record(_BLOCK, self._step)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def encode(self, mel: torch.Tensor) -> torch.Tensor:
         """Log-mel [bins, frames] on the host, at most a block of it, to what is heard: [block / 4, hidden],
         of which the first are real (see `embedding_count`)."""

@@ -29,12 +29,12 @@ def rows(main: Callable[[list[str]], int], results: Path, *arguments: str) -> li
     return [line.strip("| ").split(" | ") for line in lines]
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def keep(step):
     """Records as a CUDA graph does, as far as a CPU can: each repetition fills the outputs of the first."""
     outputs = step()
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def again() -> None:
         for kept, new in zip(outputs, step(), strict=True):
             kept.copy_(new)

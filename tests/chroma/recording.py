@@ -50,14 +50,14 @@ class Repeater:
         self.repeated = 0
         self._outputs = []
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def __call__(self, step):
         with Capturing(), waiting_refused():
             outputs = step()
         self._outputs.append(outputs)
         return partial(self._repeat, step, outputs), outputs
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def _repeat(self, step, outputs):
         self.repeated += 1
         for other in self._outputs:

@@ -16,7 +16,7 @@ from engine.chroma.parity import GREEDY, Answer
 from engine.chroma.speaker import Pair
 from engine.runtime.loop import FrameLoop
 
-_MAY_TOUCH = ("index_put_.default", "_scaled_dot_product_flash_attention_for_cpu.default")
+_MAY_TOUCH = ("index_put_.default", "scaled_dot_product_attention.default")
 
 
 class Copies(TorchDispatchMode):
