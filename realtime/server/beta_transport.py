@@ -5,7 +5,8 @@ from __future__ import annotations
 import orjson
 
 from realtime.protocol import beta
-from realtime.server.transport import Transport
+from realtime.server.frames import Reader
+from realtime.server.transport import Through, Transport
 
 _AUDIO = '{"type":"response.output_audio.delta"'
 _BETA_AUDIO = '{"type":"response.audio.delta"'
@@ -17,15 +18,8 @@ class BetaTransport:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    async def receive(self) -> str | bytes:
-        frame = await self._transport.receive()
-        if isinstance(frame, bytes):
-            return frame
-        try:
-            event = orjson.loads(frame)
-        except orjson.JSONDecodeError:
-            return frame
-        return orjson.dumps(beta.incoming(event)).decode() if isinstance(event, dict) else frame
+    async def read(self, reader: Reader) -> None:
+        await self._transport.read(Through(reader, _incoming))
 
     async def send(self, frame: str) -> None:
         if frame.startswith(_AUDIO):
@@ -36,3 +30,13 @@ class BetaTransport:
 
     async def close(self, code: int, reason: str) -> None:
         await self._transport.close(code, reason)
+
+
+def _incoming(frame: str | bytes) -> str | bytes:
+    if isinstance(frame, bytes):
+        return frame
+    try:
+        event = orjson.loads(frame)
+    except orjson.JSONDecodeError:
+        return frame
+    return orjson.dumps(beta.incoming(event)).decode() if isinstance(event, dict) else frame

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import time
 from collections import deque
@@ -67,6 +66,11 @@ class Connection:
         self._ear: VadStream
         self._hears = True
         self._watch = Watch(session, services.observers)
+        rate = self._settings.max_events_per_s
+        self._pace = Bucket(int(2 * rate) or 1, time.monotonic, rate)
+        self._received = 0
+        self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """What is wrong with this session, of what came by its transport."""
 
     async def run(self) -> None:
         """Serve until either side closes."""
@@ -79,10 +83,10 @@ class Connection:
         self._watch.opened()
         self._perform(self._session.open())
         # The sender ends with a close of ours, the receiver with one of the client's.
-        works = (self._send(), self._receive(), self._tick(), self._abandon())
+        works = (self._send(), self._transport.read(self), self._tick(), self._abandon())
         tasks = [asyncio.create_task(work) for work in works]
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait([*tasks, self._fault], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 if error := task.exception():
                     log.error("a session broke", exc_info=error)
@@ -111,32 +115,31 @@ class Connection:
         for task in hung:
             task.cancel()
 
-    async def _receive(self) -> None:
-        pace = Bucket(
-            int(2 * self._settings.max_events_per_s) or 1, time.monotonic, self._settings.max_events_per_s
-        )
-        for number in itertools.count(1):
-            try:
-                frame = await self._transport.receive()
-            except GoneError:
-                return
-            pace.take(1)
-            # Not reading makes a client that floods wait, and nobody else.
-            if (wait := pace.seconds_until(0)) > 0:
-                await asyncio.sleep(wait)
-            elif number % _FAIR == 0:
-                # What came in one piece is received without a pause.
-                await asyncio.sleep(0)
+    def receive(self, frame: str | bytes) -> None:
+        """The transport's next frame."""
+        self._received += 1
+        try:
             if isinstance(frame, str):
                 effects = self._session.receive(frame)
             else:
                 effects = self._session.receive_binary(frame)
             self._watch.received(frame)
             self._perform(effects)
-            # Not reading makes the client wait in turn: TCP carries it back. The ear's thread only counts,
-            # it signals nothing, so that it never waits for a loop.
-            while self._ear.behind_s > self._settings.max_unheard_s:  # noqa: ASYNC110
-                await asyncio.sleep(_EAR_PAUSE_S)
+        except Exception as error:
+            if not self._fault.done():
+                self._fault.set_exception(error)
+
+    def pause(self) -> float | None:
+        """Seconds for which nothing is read: a client that floods, or that nobody can listen to any faster,
+        is made to wait, and nobody else; TCP carries it back. The ear's thread only counts, it signals
+        nothing, so that it never waits for a loop."""
+        if self._ear.behind_s > self._settings.max_unheard_s:
+            return _EAR_PAUSE_S
+        if self._received < _FAIR:
+            return None
+        self._received = 0
+        self._pace.take(_FAIR)
+        return self._pace.seconds_until(0)
 
     async def _send(self) -> None:
         while True:
@@ -217,6 +220,9 @@ class Connection:
     def _perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             match effect:
+                case Detect(epoch, pcm):
+                    if self._hears:
+                        self._ear.feed(epoch, pcm)
                 case SendAudio():
                     first = self._watch.sound(effect)
                     if self._player:
@@ -229,9 +235,6 @@ class Connection:
                 case Send(event):
                     self._watch.event(event)
                     self._queue(encode(event))
-                case Detect(epoch, pcm):
-                    if self._hears:
-                        self._ear.feed(epoch, pcm)
                 case ResetDetector(epoch):
                     self._ear.reset(epoch)
                 case Start(request, transcriber):

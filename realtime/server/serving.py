@@ -16,6 +16,7 @@ from engine import Engine, EngineError
 from realtime.server.access import Access
 from realtime.server.app import create_app
 from realtime.server.client_secrets import SECRET_ENVIRONMENT, ClientSecrets, signing_secret
+from realtime.server.frames import FrameProtocol
 from realtime.server.gateway import Gateway
 from realtime.server.graceful import GracefulServer
 from realtime.server.keys import KEYS_ENVIRONMENT, read_keys
@@ -34,7 +35,7 @@ def server_config(app: Starlette, settings: ServerSettings) -> uvicorn.Config:
         http=functools.partial(  # type: ignore[arg-type]
             PunctualProtocol, max_connections=settings.max_connections, max_head_s=settings.max_head_s
         ),
-        ws="websockets-sansio",
+        ws=FrameProtocol,
         ws_ping_interval=settings.ping_s,
         ws_ping_timeout=settings.ping_s,
         ws_max_size=settings.max_frame_bytes,

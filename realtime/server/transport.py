@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
+from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from realtime.server.frames import EXTENSION, Reader
 from realtime.session.effects import SendAudio
 
 
@@ -16,8 +20,8 @@ class GoneError(Exception):
 class Transport(Protocol):
     """Carries events both ways, one frame each."""
 
-    async def receive(self) -> str | bytes:
-        """The next frame; bytes for a binary one. Raises GoneError."""
+    async def read(self, reader: Reader) -> None:
+        """Give it every frame that comes, until the other side has left."""
         ...
 
     async def send(self, frame: str) -> None:
@@ -27,6 +31,26 @@ class Transport(Protocol):
     async def close(self, code: int, reason: str) -> None:
         """Nothing follows. Raises GoneError."""
         ...
+
+
+async def hand(frame: str | bytes, reader: Reader) -> None:
+    """Give it a frame, and wait until it takes the next one."""
+    reader.receive(frame)
+    while (wait := reader.pause()) is not None:  # noqa: ASYNC110 - it says for how long
+        await asyncio.sleep(wait)
+
+
+class Through:
+    """A reader who is given what `change` makes of each frame."""
+
+    def __init__(self, reader: Reader, change: Callable[[str | bytes], str | bytes]) -> None:
+        self._reader, self._change = reader, change
+
+    def receive(self, frame: str | bytes) -> None:
+        self._reader.receive(self._change(frame))
+
+    def pause(self) -> float | None:
+        return self._reader.pause()
 
 
 class Player(Protocol):
@@ -46,15 +70,19 @@ class WebSocketTransport:
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket
 
-    async def receive(self) -> str | bytes:
+    async def read(self, reader: Reader) -> None:
+        if hand_to := self._socket.scope.get("extensions", {}).get(EXTENSION):
+            hand_to(reader)
+        # Where no frame goes by itself, all come by here.
+        while (message := await self._next())["type"] != "websocket.disconnect":
+            text = message.get("text")
+            await hand(message["bytes"] if text is None else text, reader)
+
+    async def _next(self) -> Message:
         try:
-            message = await self._socket.receive()
-        except RuntimeError as error:
-            raise GoneError from error
-        if message["type"] == "websocket.disconnect":
-            raise GoneError
-        text = message.get("text")
-        return message["bytes"] if text is None else text
+            return await self._socket.receive()
+        except RuntimeError:
+            return {"type": "websocket.disconnect"}
 
     async def send(self, frame: str) -> None:
         try:

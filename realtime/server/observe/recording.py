@@ -24,7 +24,8 @@ from typing import IO, Any
 import orjson
 
 from engine import EngineError
-from realtime.server.transport import Transport
+from realtime.server.frames import Reader
+from realtime.server.transport import Through, Transport
 
 log = logging.getLogger(__name__)
 VERSION = 1
@@ -165,8 +166,10 @@ class RecordedTransport:
     def __init__(self, transport: Transport, recording: Recording) -> None:
         self._transport, self._recording = transport, recording
 
-    async def receive(self) -> str | bytes:
-        frame = await self._transport.receive()
+    async def read(self, reader: Reader) -> None:
+        await self._transport.read(Through(reader, self._received))
+
+    def _received(self, frame: str | bytes) -> str | bytes:
         self._recording.received(frame)
         return frame
 

@@ -19,6 +19,8 @@ from realtime.session.session import Session
 
 _STEP = SAMPLE_RATE // 50
 """When sound came is kept for every so many samples."""
+_COUNT = SAMPLE_RATE // 25
+"""Samples that the metrics are told of at a time."""
 _KEPT = 600
 """So many times are kept: the longest silence that ends a turn is shorter."""
 
@@ -49,7 +51,7 @@ class Watch:
         self._opened = clock()
         self._answers = 0
         self._came: deque[tuple[int, float]] = deque(maxlen=_KEPT)
-        self._appended = 0
+        self._appended = self._counted = 0
         self._speech_end: float | None = None
         self._committed: float | None = None
         self._turns: dict[str, Turn] = {}
@@ -63,6 +65,7 @@ class Watch:
         """The session is over."""
         for turn in list(self._turns.values()):
             self._over(turn)
+        self._count(self._session.appended)
         self._log.told(
             "session closed", seconds=round(self._clock() - self._opened, 3), answers=self._answers
         )
@@ -72,10 +75,17 @@ class Watch:
         if frame is not None:
             self._log.received(frame)
         appended = self._session.appended
-        if appended - self._appended >= _STEP:
-            self._metrics.sound_in((appended - self._appended) / SAMPLE_RATE)
-            self._came.append((appended, self._clock()))
-            self._appended = appended
+        if appended - self._appended < _STEP:
+            return
+        self._came.append((appended, self._clock()))
+        self._appended = appended
+        if appended - self._counted >= _COUNT:
+            self._count(appended)
+
+    def _count(self, appended: int) -> None:
+        """Tell the metrics of the sound that came since the last time."""
+        self._metrics.sound_in((appended - self._counted) / SAMPLE_RATE)
+        self._counted = appended
 
     def event(self, event: dict[str, Any]) -> None:
         """An event is about to be sent."""

@@ -14,8 +14,9 @@ from av import AudioFrame, AudioResampler
 from engine import SAMPLE_RATE
 from realtime.protocol.errors import ProtocolError
 from realtime.server.connection import Connection
+from realtime.server.frames import Reader
 from realtime.server.services import Services
-from realtime.server.transport import GoneError
+from realtime.server.transport import GoneError, hand
 from realtime.server.webrtc.player import PlayerTrack
 from realtime.session.effects import SendAudio
 from realtime.session.session import Session
@@ -98,15 +99,18 @@ class Call:
 
     # As a transport.
 
-    async def receive(self) -> str | bytes:
+    async def read(self, reader: Reader) -> None:
+        while (frame := await self._next()) is not None:
+            self._frames_bytes -= len(frame) + _FRAME_COST
+            await hand(frame, reader)
+
+    async def _next(self) -> str | bytes | None:
+        """The next frame; None where there are no more."""
         frame = asyncio.ensure_future(self._frames.get())
         gone = asyncio.ensure_future(self._gone.wait())
         try:
             await asyncio.wait({frame, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not frame.done():
-                raise GoneError
-            self._frames_bytes -= len(frame.result()) + _FRAME_COST
-            return frame.result()
+            return frame.result() if frame.done() else None
         finally:
             frame.cancel()
             gone.cancel()
