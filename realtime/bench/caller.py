@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
@@ -27,6 +28,8 @@ from realtime.bench.plans import Plan
 _AUDIBLE = 0.01
 _PATIENCE_S = 10.0
 """How long the last question may take to be answered."""
+_LEAVING_S = 1.0
+"""Before the end there is no probe: all leave at once then, and the server has that to do too."""
 _COMMIT = '{"type":"input_audio_buffer.commit"}'
 _PROBE = '{"type":"conversation.item.retrieve","event_id":"probe","item_id":"item_that_is_not_there"}'
 """What any server answers at once, with an error that names `probe`: behind the sound that was sent before
@@ -170,7 +173,7 @@ class Caller:
         """When it began to interrupt the answer that it hears."""
         self._noticed: float | None = None
         self._probe_s = probe_s
-        self._probe_at = time.monotonic() + probe_s
+        self._probe_at = time.monotonic() + probe_s if probe_s else math.inf
         self._probed: float | None = None
         """When the probe was sent that is under way."""
 
@@ -206,7 +209,7 @@ class Caller:
                 if self._manual:
                     await self._socket.send(_COMMIT)
                     await self._socket.send(_RESPOND)
-            if self._probe_s and self._probed is None and now >= self._probe_at:
+            if self._probed is None and self._probe_at <= now < until - _LEAVING_S:
                 self._probed = time.monotonic()
                 self._probe_at += self._probe_s
                 await self._socket.send(_PROBE)
