@@ -82,6 +82,7 @@ test-sglang: $(SGLANG_STAMP)
 test-ray: $(STAMP)
 	@$(PIP) 'ray>=2.40'
 	$(BIN)/python -m pytest -rs tests/cluster/ray_cluster.py
+	$(BIN)/python -m pytest -rs tests/cluster/ray_autoscaler.py
 
 conformance: $(STAMP)
 	@cd $(NODE_CLIENTS) && npm ci --no-audit --no-fund --silent
