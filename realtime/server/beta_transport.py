@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import orjson
 
 from realtime.protocol import beta
@@ -33,10 +35,8 @@ class BetaTransport:
 
 
 def _incoming(frame: str | bytes) -> str | bytes:
-    if isinstance(frame, bytes):
-        return frame
-    try:
-        event = orjson.loads(frame)
-    except orjson.JSONDecodeError:
-        return frame
-    return orjson.dumps(beta.incoming(event)).decode() if isinstance(event, dict) else frame
+    """What cannot be translated goes on as it came: the session says what is wrong with it."""
+    with contextlib.suppress(orjson.JSONDecodeError, AttributeError, TypeError, ValueError):
+        if isinstance(frame, str) and isinstance(event := orjson.loads(frame), dict):
+            return orjson.dumps(beta.incoming(event)).decode()
+    return frame

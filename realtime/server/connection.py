@@ -38,7 +38,8 @@ log = logging.getLogger(__name__)
 _CLOSE_GRACE_S = 5.0
 _EAR_PAUSE_S = 0.02
 _FAIR = 16
-"""Events of one session that may be taken before others have their turn."""
+_FAIR_BYTES = 64 * 1024
+"""Events of one session, and bytes of them, that may be taken before others have their turn."""
 
 
 class Connection:
@@ -68,7 +69,8 @@ class Connection:
         self._watch = Watch(session, services.observers)
         rate = self._settings.max_events_per_s
         self._pace = Bucket(int(2 * rate) or 1, time.monotonic, rate)
-        self._received = 0
+        self._taken = self._taken_bytes = 0
+        self._too_fast = False
         self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """What is wrong with this session, of what came by its transport."""
 
@@ -117,7 +119,8 @@ class Connection:
 
     def receive(self, frame: str | bytes) -> None:
         """The transport's next frame."""
-        self._received += 1
+        self._taken += 1
+        self._taken_bytes += len(frame)
         try:
             if isinstance(frame, str):
                 effects = self._session.receive(frame)
@@ -135,11 +138,15 @@ class Connection:
         nothing, so that it never waits for a loop."""
         if self._ear.behind_s > self._settings.max_unheard_s:
             return _EAR_PAUSE_S
-        if self._received < _FAIR:
+        turn_over = self._taken >= _FAIR or self._taken_bytes >= _FAIR_BYTES
+        if turn_over:
+            self._pace.take(self._taken)
+            self._taken = self._taken_bytes = 0
+        elif not self._too_fast:
             return None
-        self._received = 0
-        self._pace.take(_FAIR)
-        return self._pace.seconds_until(0)
+        wait = self._pace.seconds_until(0)
+        self._too_fast = wait > 0
+        return wait if turn_over or wait else None
 
     async def _send(self) -> None:
         while True:

@@ -34,14 +34,14 @@ class Transport(Protocol):
 
 
 async def hand(frame: str | bytes, reader: Reader) -> None:
-    """Give it a frame, and wait until it takes the next one."""
-    reader.receive(frame)
+    """Give it a frame, as soon as it takes one."""
     while (wait := reader.pause()) is not None:  # noqa: ASYNC110 - it says for how long
         await asyncio.sleep(wait)
+    reader.receive(frame)
 
 
 class Through:
-    """A reader who is given what `change` makes of each frame."""
+    """A reader who is given what `change` makes of each frame, which raises nothing."""
 
     def __init__(self, reader: Reader, change: Callable[[str | bytes], str | bytes]) -> None:
         self._reader, self._change = reader, change
@@ -73,7 +73,7 @@ class WebSocketTransport:
     async def read(self, reader: Reader) -> None:
         if hand_to := self._socket.scope.get("extensions", {}).get(EXTENSION):
             hand_to(reader)
-        # Where no frame goes by itself, all come by here.
+        # What it did not take at once, and, where the server cannot hand frames over, all.
         while (message := await self._next())["type"] != "websocket.disconnect":
             text = message.get("text")
             await hand(message["bytes"] if text is None else text, reader)

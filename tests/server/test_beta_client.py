@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import warnings
 
 import openai
@@ -9,6 +10,7 @@ import pytest
 from caller import SILENCE, encoded, recording
 from openai.types.beta.realtime import RealtimeServerEvent
 from pydantic import TypeAdapter
+from websockets.sync.client import connect
 
 EVENT = TypeAdapter(RealtimeServerEvent)
 
@@ -83,3 +85,28 @@ def test_a_browser_says_so_by_a_subprotocol(echo, subprotocols):
         socket.recv(10)
         send(socket, "transcription_session.update", session={})
         assert '"param":"session.type"' in socket.recv(10)
+
+
+def test_a_session_survives_what_cannot_be_translated(echo):
+    nested = '{"type":"session.update","session":' + '{"a":' * 400 + "1" + "}" * 400 + "}"
+    frames = [
+        '{"type":"session.update","session":{"audio":null,"voice":"alloy"}}',
+        '{"type":"session.update","session":{"modalities":[{}]}}',
+        nested,
+        "no JSON",
+    ]
+    with connect(f"{echo}/v1/realtime", additional_headers={"OpenAI-Beta": "realtime=v1"}) as socket:
+
+        def told() -> str:
+            return json.loads(socket.recv(20))["type"]
+
+        assert told() == "session.created"
+        # One by one, and so many at once that some have to wait.
+        for frame in frames:
+            socket.send(frame)
+            assert told() == "error"
+        for frame in frames * 8:
+            socket.send(frame)
+        assert [told() for _ in frames * 8] == ["error"] * 32
+        socket.send('{"type":"input_audio_buffer.clear"}')
+        assert told() == "input_audio_buffer.cleared"

@@ -7,11 +7,14 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import uvicorn
+import uvloop
+from starlette.websockets import WebSocket
 from websockets.asyncio.client import ClientConnection, connect
 
 from realtime.server.frames import EXTENSION, Reader
 from realtime.server.serving import server_config
 from realtime.server.settings import ServerSettings
+from realtime.server.transport import WebSocketTransport
 
 PATIENCE = 20.0
 
@@ -19,9 +22,9 @@ PATIENCE = 20.0
 class Pausing:
     """A reader that pauses as it is told."""
 
-    def __init__(self) -> None:
+    def __init__(self, wait: float | None = None) -> None:
         self.frames: list[str | bytes] = []
-        self.wait: float | None = None
+        self.wait = wait
         self.asked = 0
 
     def receive(self, frame: str | bytes) -> None:
@@ -32,21 +35,42 @@ class Pausing:
         return self.wait
 
 
+class Taking(Pausing):
+    """Takes so many, and then pauses."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def pause(self) -> float | None:
+        self.wait = None if len(self.frames) < self.most else 0.01
+        return super().pause()
+
+
+class Fair(Pausing):
+    """Lets the others have their turn before each frame."""
+
+    def pause(self) -> float | None:
+        super().pause()
+        return 0.0 if self.asked % 2 else None
+
+
 Place = tuple[ClientConnection, asyncio.Event]
 
 
 @contextlib.asynccontextmanager
-async def served(reader: Reader, begin: asyncio.Event) -> AsyncIterator[Place]:
-    """A client of an app that lets `reader` have its frames once `begin` is set; and when it has left."""
+async def served(
+    reader: Reader, begin: asyncio.Event, transport: type[WebSocketTransport] = WebSocketTransport
+) -> AsyncIterator[Place]:
+    """A client of a server that gives `reader` its frames once `begin` is set; and when it has left."""
     left = asyncio.Event()
 
     async def app(scope, receive, send):
-        await receive()
-        await send({"type": "websocket.accept"})
+        socket = WebSocket(scope, receive, send)
+        await socket.accept()
         await begin.wait()
-        scope["extensions"][EXTENSION](reader)
-        while (await receive())["type"] != "websocket.disconnect":
-            raise AssertionError("a frame went past its reader")
+        assert EXTENSION in scope["extensions"]
+        await transport(socket).read(reader)
         left.set()
 
     config = server_config(app, ServerSettings(port=0))  # type: ignore[arg-type]
@@ -72,7 +96,9 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(test(), 2 * PATIENCE))
+    # The loop that the server runs on: another reads sockets in another way.
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(asyncio.wait_for(test(), 2 * PATIENCE))
 
 
 def test_all_come_in_order_those_that_came_before_their_reader_too():
@@ -91,7 +117,31 @@ def test_all_come_in_order_those_that_came_before_their_reader_too():
                 await client.send(f"{number}")
             await until(lambda: len(reader.frames) == 503)
             assert reader.frames[2:] == ["a long one", *map(str, range(500))]
-            assert reader.asked == 503
+            await client.close()
+            await asyncio.wait_for(left.wait(), PATIENCE)
+
+    run(test)
+
+
+def test_a_frame_that_comes_alone_needs_no_task():
+    """It is there before the task that waits in `receive` has had a turn."""
+
+    async def test() -> None:
+        reader, begin = Pausing(), asyncio.Event()
+        begin.set()
+        turns: list[int] = []
+
+        class Watched(WebSocketTransport):
+            async def _next(self):
+                message = await super()._next()
+                turns.append(1)
+                return message
+
+        async with served(reader, begin, Watched) as (client, left):
+            for number in range(20):
+                await client.send(f"{number}")
+                await until(lambda number=number: len(reader.frames) == number + 1)
+            assert len(turns) <= 1, "but for the first, which may have come before there was a reader"
             await client.close()
             await asyncio.wait_for(left.wait(), PATIENCE)
 
@@ -100,16 +150,14 @@ def test_all_come_in_order_those_that_came_before_their_reader_too():
 
 def test_nothing_comes_while_the_reader_pauses_and_all_of_it_after():
     async def test() -> None:
-        reader, begin = Pausing(), asyncio.Event()
+        reader, begin = Pausing(0.01), asyncio.Event()
         begin.set()
         async with served(reader, begin) as (client, _):
-            reader.wait = 0.01
             numbers = [f"{number}" for number in range(50)]
             for number in numbers:
                 await client.send(number)
-            # The first, after which it was asked; then it is asked again and again.
             await until(lambda: reader.asked > 10)
-            assert reader.frames == ["0"]
+            assert reader.frames == []
             reader.wait = None
             await until(lambda: len(reader.frames) == 50)
             assert reader.frames == numbers
@@ -123,9 +171,8 @@ def test_a_client_is_not_read_while_its_reader_pauses():
     """What it sends fills its own buffers, not the server's memory."""
 
     async def test() -> None:
-        reader, begin = Pausing(), asyncio.Event()
+        reader, begin = Pausing(0.01), asyncio.Event()
         begin.set()
-        reader.wait = 0.01
         async with served(reader, begin) as (client, _):
             piece = "x" * 100_000
             sent = 0
@@ -149,12 +196,6 @@ def test_a_client_is_not_read_while_its_reader_pauses():
 
 
 def test_a_pause_of_nothing_gives_the_others_their_turn():
-    class Fair(Pausing):
-        def pause(self) -> float | None:
-            super().pause()
-            # Asked twice of each frame: it pauses, and then it does not.
-            return 0.0 if self.asked % 2 else None
-
     async def test() -> None:
         reader, begin = Fair(), asyncio.Event()
         begin.set()
@@ -176,17 +217,45 @@ def test_a_pause_of_nothing_gives_the_others_their_turn():
     run(test)
 
 
-def test_a_client_that_leaves_in_a_pause_is_gone():
+def test_a_client_is_heard_to_leave_and_to_live_while_its_reader_pauses():
+    """As long as no frame waits, all else is read."""
+
     async def test() -> None:
-        reader, begin = Pausing(), asyncio.Event()
+        reader, begin = Taking(1), asyncio.Event()
         begin.set()
-        reader.wait = 0.01
         async with served(reader, begin) as (client, left):
             await client.send("one")
-            await client.send("two")
-            await until(lambda: reader.asked > 3)
+            await until(lambda: reader.frames == ["one"])
+            assert await (await client.ping()) >= 0
             client.transport.abort()
-            reader.wait = None
+            await asyncio.wait_for(left.wait(), PATIENCE)
+        assert reader.frames == ["one"]
+
+    run(test)
+
+
+def test_what_was_sent_before_a_close_is_all_given():
+    async def test() -> None:
+        reader, begin = Fair(), asyncio.Event()
+        async with served(reader, begin) as (client, left):
+            for number in range(200):
+                await client.send(f"{number}")
+            begin.set()
+            await client.close()
+            await asyncio.wait_for(left.wait(), PATIENCE)
+        assert reader.frames == [f"{number}" for number in range(200)]
+
+    run(test)
+
+
+def test_a_client_that_has_left_before_there_was_a_reader_is_gone():
+    async def test() -> None:
+        reader, begin = Pausing(), asyncio.Event()
+        async with served(reader, begin) as (client, left):
+            await client.send("one")
+            client.transport.abort()
+            await asyncio.sleep(0.1)
+            begin.set()
             await asyncio.wait_for(left.wait(), PATIENCE)
 
     run(test)
