@@ -8,16 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from websockets.sync.client import connect
 
 from engine import EngineSettings
 
 ray = pytest.importorskip("ray")
 sys.path.insert(0, str(Path(__file__).parents[1] / "server"))
-from ray_cluster import story, wait_until  # noqa: E402
+from ray_cluster import opener, story, wait_until  # noqa: E402
 from serving import app  # noqa: E402
 from test_faults import done  # noqa: E402
-from test_socket import receive, say, send, until  # noqa: E402
+from test_socket import send  # noqa: E402
 
 from engine.factory import ECHO_PACE, create  # noqa: E402
 from engine.scaling import Phase  # noqa: E402
@@ -88,13 +87,7 @@ def test_a_node_comes_and_goes_with_the_sessions_that_speak():
     with contextlib.ExitStack() as stack:
         url = stack.enter_context(app(fleet))
 
-        def session(text: str):
-            client = stack.enter_context(connect(url + "/v1/realtime"))
-            receive(client)
-            say(client, text)
-            until(client, "response.output_audio.delta")
-            return client
-
+        session = opener(stack, url)
         speaking = [session(story(900)) for _ in range(4)]
         wait_until(lambda: fleet._phases[1] is Phase.SERVING, PATIENCE)
         (added,) = nodes() - {head}

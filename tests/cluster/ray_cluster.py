@@ -57,6 +57,20 @@ def story(words: int) -> str:
     return " ".join(["word"] * (words - 1) + ["end"])
 
 
+def opener(stack: contextlib.ExitStack, url: str):
+    """Opens sessions that say something, and are being answered."""
+
+    def session(text: str):
+        # Of what it is told then, pongs among it, nobody reads anything for a while.
+        client = stack.enter_context(connect(url + "/v1/realtime", ping_interval=None))
+        receive(client)
+        say(client, text)
+        until(client, "response.output_audio.delta")
+        return client
+
+    return session
+
+
 def wait_until(true, patience: float = 60.0) -> None:
     end = time.monotonic() + patience
     while not true():
@@ -110,13 +124,7 @@ def test_engines_come_and_go_with_the_sessions_that_speak(cluster, add_node):
     with contextlib.ExitStack() as stack:
         url = stack.enter_context(app(fleet))
 
-        def session(text: str):
-            client = stack.enter_context(connect(url + "/v1/realtime"))
-            receive(client)
-            say(client, text)
-            until(client, "response.output_audio.delta")
-            return client
-
+        session = opener(stack, url)
         first, *others = [session(story(900)) for _ in range(4)]
         wait_until(lambda: fleet._phases[1] is Phase.STARTING)
         # No node has room for it: that it waits is what Ray's autoscaler goes by.
