@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import orjson
 
 from realtime.protocol import beta
@@ -35,8 +33,5 @@ class BetaTransport:
 
 
 def _incoming(frame: str | bytes) -> str | bytes:
-    """What cannot be translated goes on as it came: the session says what is wrong with it."""
-    with contextlib.suppress(orjson.JSONDecodeError, AttributeError, TypeError, ValueError):
-        if isinstance(frame, str) and isinstance(event := orjson.loads(frame), dict):
-            return orjson.dumps(beta.incoming(event)).decode()
-    return frame
+    """Raises whatever it stumbles over, where there is no event in it."""
+    return frame if isinstance(frame, bytes) else orjson.dumps(beta.incoming(orjson.loads(frame))).decode()

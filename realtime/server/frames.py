@@ -8,6 +8,7 @@ and the queue is left to what it has to wait for.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -30,6 +31,12 @@ class Reader(Protocol):
         ...
 
 
+def frame_of(message: Mapping[str, Any]) -> str | bytes:
+    """What a `websocket.receive` holds; one of its two keys may be missing."""
+    text: str | None = message.get("text")
+    return message["bytes"] if text is None else text
+
+
 class _Queue(asyncio.Queue[Any]):
     """uvicorn's, of what the app is to receive."""
 
@@ -38,17 +45,17 @@ class _Queue(asyncio.Queue[Any]):
         self.reader: Reader | None = None
         self.waits = False
         """A frame came by here that no reader took."""
-        self._received = False
+        self._awaited = False
 
     def hand_to(self, reader: Reader) -> None:
         self.reader = reader
 
     async def get(self) -> Any:
-        self._received = True
+        self._awaited = True
         try:
             return await super().get()
         finally:
-            self._received = False
+            self._awaited = False
 
     def put_nowait(self, item: Any) -> None:
         frame = item["type"] == "websocket.receive"
@@ -59,11 +66,10 @@ class _Queue(asyncio.Queue[Any]):
 
     def _take(self, message: Any) -> bool:
         # Whoever has not come back for more has something to hand over first.
-        reader = self.reader if self._received and self.empty() else None
+        reader = self.reader if self._awaited and self.empty() else None
         if reader is None or reader.pause() is not None:
             return False
-        text = message.get("text")
-        reader.receive(message["bytes"] if text is None else text)
+        reader.receive(frame_of(message))
         return True
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Protocol
 
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from realtime.server.frames import EXTENSION, Reader
+from realtime.server.frames import EXTENSION, Reader, frame_of
 from realtime.session.effects import SendAudio
+
+log = logging.getLogger(__name__)
 
 
 class GoneError(Exception):
@@ -41,13 +44,18 @@ async def hand(frame: str | bytes, reader: Reader) -> None:
 
 
 class Through:
-    """A reader who is given what `change` makes of each frame, which raises nothing."""
+    """A reader who is given what `change` makes of each frame. What it cannot change goes on as it came: the
+    session says what is wrong with it."""
 
     def __init__(self, reader: Reader, change: Callable[[str | bytes], str | bytes]) -> None:
         self._reader, self._change = reader, change
 
     def receive(self, frame: str | bytes) -> None:
-        self._reader.receive(self._change(frame))
+        try:
+            frame = self._change(frame)
+        except Exception:
+            log.debug("a frame goes on as it came", exc_info=True)
+        self._reader.receive(frame)
 
     def pause(self) -> float | None:
         return self._reader.pause()
@@ -75,8 +83,7 @@ class WebSocketTransport:
             hand_to(reader)
         # What it did not take at once, and, where the server cannot hand frames over, all.
         while (message := await self._next())["type"] != "websocket.disconnect":
-            text = message.get("text")
-            await hand(message["bytes"] if text is None else text, reader)
+            await hand(frame_of(message), reader)
 
     async def _next(self) -> Message:
         try:

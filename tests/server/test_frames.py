@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import functools
 import itertools
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from socket import create_server
 
 import uvicorn
 import uvloop
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -35,16 +38,12 @@ class Pausing:
         return self.wait
 
 
-class Taking(Pausing):
-    """Takes so many, and then pauses."""
+class TakingOne(Pausing):
+    """Takes one, and then pauses."""
 
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self.most = most
-
-    def pause(self) -> float | None:
-        self.wait = None if len(self.frames) < self.most else 0.01
-        return super().pause()
+    def receive(self, frame: str | bytes) -> None:
+        super().receive(frame)
+        self.wait = 0.01
 
 
 class Fair(Pausing):
@@ -60,25 +59,26 @@ Place = tuple[ClientConnection, asyncio.Event]
 
 @contextlib.asynccontextmanager
 async def served(
-    reader: Reader, begin: asyncio.Event, transport: type[WebSocketTransport] = WebSocketTransport
+    reader: Reader,
+    *,
+    begin: asyncio.Event | None = None,
+    transport: type[WebSocketTransport] = WebSocketTransport,
 ) -> AsyncIterator[Place]:
-    """A client of a server that gives `reader` its frames once `begin` is set; and when it has left."""
+    """A client of a server that gives `reader` its frames, once `begin` is set; and when it has left."""
     left = asyncio.Event()
 
-    async def app(scope, receive, send):
-        socket = WebSocket(scope, receive, send)
+    async def serve(socket: WebSocket) -> None:
         await socket.accept()
-        await begin.wait()
-        assert EXTENSION in scope["extensions"]
+        if begin:
+            await begin.wait()
+        assert EXTENSION in socket.scope["extensions"]
         await transport(socket).read(reader)
         left.set()
 
-    config = server_config(app, ServerSettings(port=0))  # type: ignore[arg-type]
-    config.lifespan = "off"
-    server = uvicorn.Server(config)
-    listener = socket.create_server(("127.0.0.1", 0))
-    # In this loop, so that what the reader is told is known; its signals are the tests' own.
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
+    app = Starlette(routes=[WebSocketRoute("/", serve)])
+    server = uvicorn.Server(server_config(app, ServerSettings(port=0)))
+    listener = create_server(("127.0.0.1", 0))
+    # In this loop, so that what the reader is told is known.
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         address = f"ws://127.0.0.1:{listener.getsockname()[1]}"
@@ -95,167 +95,148 @@ async def until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-def run(test: Callable[[], Awaitable[None]]) -> None:
-    # The loop that the server runs on: another reads sockets in another way.
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(asyncio.wait_for(test(), 2 * PATIENCE))
+def on_uvloop(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+    """The loop that the server runs on: another reads sockets in another way."""
+
+    @functools.wraps(test)
+    def run() -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(asyncio.wait_for(test(), 2 * PATIENCE))
+
+    return run
 
 
-def test_all_come_in_order_those_that_came_before_their_reader_too():
-    async def test() -> None:
-        reader, begin = Pausing(), asyncio.Event()
-        async with served(reader, begin) as (client, left):
-            await client.send("early")
-            await client.send(b"\0")
-            await asyncio.sleep(0.1)
-            assert reader.frames == []
-            begin.set()
-            await until(lambda: reader.frames == ["early", b"\0"])
-            # In fragments, and many at once.
-            await client.send(["a ", "long ", "one"])
-            for number in range(500):
-                await client.send(f"{number}")
-            await until(lambda: len(reader.frames) == 503)
-            assert reader.frames[2:] == ["a long one", *map(str, range(500))]
-            await client.close()
-            await asyncio.wait_for(left.wait(), PATIENCE)
-
-    run(test)
+@on_uvloop
+async def test_all_come_in_order_those_that_came_before_their_reader_too() -> None:
+    reader, begin = Pausing(), asyncio.Event()
+    async with served(reader, begin=begin) as (client, left):
+        await client.send("early")
+        await client.send(b"\0")
+        await asyncio.sleep(0.1)
+        assert reader.frames == []
+        begin.set()
+        await until(lambda: reader.frames == ["early", b"\0"])
+        # In fragments, and many at once.
+        await client.send(["a ", "long ", "one"])
+        for number in range(500):
+            await client.send(f"{number}")
+        await until(lambda: len(reader.frames) == 503)
+        assert reader.frames[2:] == ["a long one", *map(str, range(500))]
+        await client.close()
+        await asyncio.wait_for(left.wait(), PATIENCE)
 
 
-def test_a_frame_that_comes_alone_needs_no_task():
+@on_uvloop
+async def test_a_frame_that_comes_alone_needs_no_task() -> None:
     """It is there before the task that waits in `receive` has had a turn."""
+    reader = Pausing()
+    turns: list[int] = []
 
-    async def test() -> None:
-        reader, begin = Pausing(), asyncio.Event()
-        begin.set()
-        turns: list[int] = []
+    class Watched(WebSocketTransport):
+        async def _next(self):
+            message = await super()._next()
+            turns.append(1)
+            return message
 
-        class Watched(WebSocketTransport):
-            async def _next(self):
-                message = await super()._next()
-                turns.append(1)
-                return message
-
-        async with served(reader, begin, Watched) as (client, left):
-            for number in range(20):
-                await client.send(f"{number}")
-                await until(lambda number=number: len(reader.frames) == number + 1)
-            assert len(turns) <= 1, "but for the first, which may have come before there was a reader"
-            await client.close()
-            await asyncio.wait_for(left.wait(), PATIENCE)
-
-    run(test)
+    async with served(reader, transport=Watched) as (client, left):
+        for number in range(20):
+            await client.send(f"{number}")
+            await until(lambda number=number: len(reader.frames) == number + 1)
+        assert len(turns) <= 1, "but for the first, which may have come before there was a reader"
+        await client.close()
+        await asyncio.wait_for(left.wait(), PATIENCE)
 
 
-def test_nothing_comes_while_the_reader_pauses_and_all_of_it_after():
-    async def test() -> None:
-        reader, begin = Pausing(0.01), asyncio.Event()
-        begin.set()
-        async with served(reader, begin) as (client, _):
-            numbers = [f"{number}" for number in range(50)]
-            for number in numbers:
-                await client.send(number)
-            await until(lambda: reader.asked > 10)
-            assert reader.frames == []
-            reader.wait = None
-            await until(lambda: len(reader.frames) == 50)
-            assert reader.frames == numbers
-            await client.send("and on")
-            await until(lambda: reader.frames[-1] == "and on")
-
-    run(test)
+@on_uvloop
+async def test_nothing_comes_while_the_reader_pauses_and_all_of_it_after() -> None:
+    reader = Pausing(0.01)
+    async with served(reader) as (client, _):
+        numbers = [f"{number}" for number in range(50)]
+        for number in numbers:
+            await client.send(number)
+        await until(lambda: reader.asked > 10)
+        assert reader.frames == []
+        reader.wait = None
+        await until(lambda: len(reader.frames) == 50)
+        assert reader.frames == numbers
+        await client.send("and on")
+        await until(lambda: reader.frames[-1] == "and on")
 
 
-def test_a_client_is_not_read_while_its_reader_pauses():
+@on_uvloop
+async def test_a_client_is_not_read_while_its_reader_pauses() -> None:
     """What it sends fills its own buffers, not the server's memory."""
+    reader = Pausing(0.01)
+    async with served(reader) as (client, _):
+        piece = "x" * 100_000
+        sent = 0
 
-    async def test() -> None:
-        reader, begin = Pausing(0.01), asyncio.Event()
-        begin.set()
-        async with served(reader, begin) as (client, _):
-            piece = "x" * 100_000
-            sent = 0
+        async def flood() -> None:
+            nonlocal sent
+            for _ in range(1000):
+                await client.send(piece)
+                sent += 1
 
-            async def flood() -> None:
-                nonlocal sent
-                for _ in range(1000):
-                    await client.send(piece)
-                    sent += 1
-
-            flooding = asyncio.create_task(flood())
-            await until(lambda: reader.asked > 100)
-            before = sent
-            await until(lambda: reader.asked > 150)
-            assert sent == before < 200
-            reader.wait = None
-            await until(lambda: sent == len(reader.frames) == 1000)
-            await flooding
-
-    run(test)
+        flooding = asyncio.create_task(flood())
+        await until(lambda: reader.asked > 100)
+        before = sent
+        await until(lambda: reader.asked > 150)
+        assert sent == before < 200
+        reader.wait = None
+        await until(lambda: sent == len(reader.frames) == 1000)
+        await flooding
 
 
-def test_a_pause_of_nothing_gives_the_others_their_turn():
-    async def test() -> None:
-        reader, begin = Fair(), asyncio.Event()
-        begin.set()
-        turns: list[int] = []
-        async with served(reader, begin) as (client, _):
+@on_uvloop
+async def test_a_pause_of_nothing_gives_the_others_their_turn() -> None:
+    reader = Fair()
+    turns: list[int] = []
+    async with served(reader) as (client, _):
 
-            async def other() -> None:
-                while len(reader.frames) < 300:
-                    turns.append(len(reader.frames))
-                    await asyncio.sleep(0)
+        async def other() -> None:
+            while len(reader.frames) < 300:
+                turns.append(len(reader.frames))
+                await asyncio.sleep(0)
 
-            taking = asyncio.create_task(other())
-            for number in range(300):
-                await client.send(f"{number}")
-            await until(lambda: len(reader.frames) == 300)
-            await taking
-        assert all(after - before <= 1 for before, after in itertools.pairwise(turns))
-
-    run(test)
+        taking = asyncio.create_task(other())
+        for number in range(300):
+            await client.send(f"{number}")
+        await until(lambda: len(reader.frames) == 300)
+        await taking
+    assert all(after - before <= 1 for before, after in itertools.pairwise(turns))
 
 
-def test_a_client_is_heard_to_leave_and_to_live_while_its_reader_pauses():
+@on_uvloop
+async def test_a_client_is_heard_to_leave_and_to_live_while_its_reader_pauses() -> None:
     """As long as no frame waits, all else is read."""
+    reader = TakingOne()
+    async with served(reader) as (client, left):
+        await client.send("one")
+        await until(lambda: reader.frames == ["one"])
+        assert await (await client.ping()) >= 0
+        client.transport.abort()
+        await asyncio.wait_for(left.wait(), PATIENCE)
+    assert reader.frames == ["one"]
 
-    async def test() -> None:
-        reader, begin = Taking(1), asyncio.Event()
+
+@on_uvloop
+async def test_what_was_sent_before_a_close_is_all_given() -> None:
+    reader, begin = Fair(), asyncio.Event()
+    async with served(reader, begin=begin) as (client, left):
+        for number in range(200):
+            await client.send(f"{number}")
         begin.set()
-        async with served(reader, begin) as (client, left):
-            await client.send("one")
-            await until(lambda: reader.frames == ["one"])
-            assert await (await client.ping()) >= 0
-            client.transport.abort()
-            await asyncio.wait_for(left.wait(), PATIENCE)
-        assert reader.frames == ["one"]
-
-    run(test)
+        await client.close()
+        await asyncio.wait_for(left.wait(), PATIENCE)
+    assert reader.frames == [f"{number}" for number in range(200)]
 
 
-def test_what_was_sent_before_a_close_is_all_given():
-    async def test() -> None:
-        reader, begin = Fair(), asyncio.Event()
-        async with served(reader, begin) as (client, left):
-            for number in range(200):
-                await client.send(f"{number}")
-            begin.set()
-            await client.close()
-            await asyncio.wait_for(left.wait(), PATIENCE)
-        assert reader.frames == [f"{number}" for number in range(200)]
-
-    run(test)
-
-
-def test_a_client_that_has_left_before_there_was_a_reader_is_gone():
-    async def test() -> None:
-        reader, begin = Pausing(), asyncio.Event()
-        async with served(reader, begin) as (client, left):
-            await client.send("one")
-            client.transport.abort()
-            await asyncio.sleep(0.1)
-            begin.set()
-            await asyncio.wait_for(left.wait(), PATIENCE)
-
-    run(test)
+@on_uvloop
+async def test_a_client_that_has_left_before_there_was_a_reader_is_gone() -> None:
+    reader, begin = Pausing(), asyncio.Event()
+    async with served(reader, begin=begin) as (client, left):
+        await client.send("one")
+        client.transport.abort()
+        await asyncio.sleep(0.1)
+        begin.set()
+        assert await asyncio.wait_for(left.wait(), PATIENCE)
