@@ -34,9 +34,9 @@ def _codec(folder: Path) -> Weights:
     outline, decoder, encoder = load_outline(folder), SoundDecoder(), SoundEncoder()
     decoder.load_state_dict(load_stage(folder, "decoder"))
     encoder.load_state_dict(load_stage(folder, "encoder"))
-    for part in ("quantizer", "upsample", "decoder_transformer"):
-        getattr(mimi, part).load_state_dict(getattr(outline, part).state_dict())
-    mimi.decoder.load_state_dict(decoder.decoder.state_dict())
+    mimi.quantizer.load_state_dict(outline.quantizer.state_dict())
+    for part in ("upsample", "decoder_transformer", "decoder"):
+        getattr(mimi, part).load_state_dict(getattr(decoder, part).state_dict())
     for part in ("encoder", "encoder_transformer", "downsample"):
         wide = getattr(mimi, part)
         wide.load_state_dict(widened(getattr(encoder, part).state_dict(), wide.state_dict()))

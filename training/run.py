@@ -6,6 +6,7 @@ import json
 import math
 import os
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
@@ -39,6 +40,7 @@ class Run:
 
     Args:
         seconds: processor time that the stage is given, all its runs together.
+        slower: weights that are given only a `share` of the learning rate.
     """
 
     def __init__(
@@ -50,6 +52,8 @@ class Run:
         seconds: float,
         rate: float,
         warmup: int = 200,
+        slower: Collection[nn.Parameter] = (),
+        share: float = 1.0,
     ) -> None:
         self.name, self.module, self.seconds = name, module, seconds
         self.step, self.used = 0, 0.0
@@ -58,9 +62,16 @@ class Run:
         self._curve = folder / f"{name}.jsonl"
         self._sums: dict[str, float] = {}
         trained = [weight for weight in module.parameters() if weight.requires_grad]
-        matrices = [weight for weight in trained if weight.ndim >= 2]
-        others = [weight for weight in trained if weight.ndim < 2]
-        groups = [{"params": matrices, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
+        slow = {id(weight) for weight in slower}
+        groups = [
+            {
+                "params": [w for w in trained if (w.ndim >= 2, id(w) in slow) == (is_matrix, is_slow)],
+                "weight_decay": 0.01 if is_matrix else 0.0,
+                "share": share if is_slow else 1.0,
+            }
+            for is_slow in ((False, True) if slow else (False,))
+            for is_matrix in (True, False)
+        ]
         self.optimizer = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), fused=True)
         if self._path.is_file():
             kept = torch.load(self._path, map_location="cpu", weights_only=True)
@@ -90,7 +101,7 @@ class Run:
         share = min(1.0, self.used / self.seconds)
         rate = self._rate * min(1.0, (self.step + 1) / self._warmup) * (0.04 + 0.96 * _cosine(share))
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("share", 1.0)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)

@@ -9,7 +9,7 @@ from transformers import MimiConfig, MimiModel
 from training.codec.codes import MelCodec
 from training.codec.decoder import SoundDecoder, hardness, slowed
 from training.codec.encoder import SoundEncoder, widened
-from training.codec.mel import PhaseLoss
+from training.codec.mel import PhaseLoss, SpectralLoss
 from training.codec.outline import Outline, Pieces
 from training.shapes import CODEBOOKS, LATENT, SAMPLES_PER_FRAME, codec_config
 
@@ -30,23 +30,22 @@ def test_a_wider_encoder_finds_the_same_latents():
         assert torch.allclose(found, narrow(sound), atol=1e-5)
 
 
-def test_the_two_halves_are_mimi_s_decoder():
+def test_what_is_trained_is_mimi_s_decoder():
     torch.manual_seed(0)
     codec = MelCodec().eval()
-    outline, decoder, mimi = (
-        Outline(codec).eval(),
-        SoundDecoder().eval(),
-        MimiModel(MimiConfig(**codec_config())).eval(),
-    )
-    for part in ("quantizer", "upsample", "decoder_transformer"):
-        getattr(mimi, part).load_state_dict(getattr(outline, part).state_dict())
-    mimi.decoder.load_state_dict(decoder.decoder.state_dict())
+    decoder, mimi = SoundDecoder().eval(), MimiModel(MimiConfig(**codec_config())).eval()
+    mimi.quantizer.load_state_dict(codec.quantiser.split.state_dict())
+    for part in ("upsample", "decoder_transformer", "decoder"):
+        getattr(mimi, part).load_state_dict(getattr(decoder, part).state_dict())
     codes = torch.randint(0, 512, (1, CODEBOOKS, FRAMES))
     with torch.inference_mode():
-        made, early = decoder(outline(codes))
-        assert torch.equal(made, mimi.decode(codes).audio_values[:, 0])
+        latents = mimi.quantizer.decode(codes)
+        made, early = decoder(latents)
+        assert torch.allclose(made, mimi.decode(codes).audio_values[:, 0], atol=1e-6)
+        after, _ = decoder(latents, lead=1)
     assert made.shape == (1, FRAMES * SAMPLES_PER_FRAME)
     assert [each.shape[1] for each in early] == [made.shape[1] // 4, made.shape[1] // 2]
+    assert after.shape == (1, (FRAMES - 1) * SAMPLES_PER_FRAME)
 
 
 def test_the_outline_tells_as_many_frames_as_there_are_codes():
@@ -62,15 +61,18 @@ def test_the_outline_tells_as_many_frames_as_there_are_codes():
 
 
 def test_a_piece_with_more_pulses_is_drawn_more_often():
-    outline = Outline(MelCodec().eval()).eval()
-    low, high = torch.randn(2, 1, 2 * FRAMES, LATENT)
-    with torch.no_grad():
-        # The first number of pulses where a state points one way, the last where it points the other.
-        outline.tell.weight.zero_()
-        outline.tell.weight[320], outline.tell.weight[339] = 1.0, -1.0
-        low, high = low.abs(), -high.abs()
-    share = hardness(outline, torch.cat((low, high)))
+    share = hardness(torch.tensor([[5, 5, 5], [24, 24, 24]]))
     assert share[1] / share[0] == pytest.approx((24 / 5) ** 1.5)
+
+
+def test_a_few_windows_at_a_time_tell_as_much_as_all_on_average():
+    torch.manual_seed(0)
+    loss, one, other = SpectralLoss(CPU), tone(200), tone(300)
+    assert loss(one, one) == 0
+    every = SpectralLoss(CPU, at_once=5)
+    drawn = torch.stack([loss(other, one) for _ in range(400)])
+    assert drawn.unique().numel() > 2
+    assert drawn.mean() == pytest.approx(float(every(other, one)), rel=0.05)
 
 
 def tone(hertz, samples=9_600, *, phase=0.0):

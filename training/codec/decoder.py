@@ -1,17 +1,18 @@
-"""The second half of Mimi's decoder: from the outline's states to sound.
+"""Mimi's decoder behind the quantiser: latents to sound.
 
-Its teacher is the vocoder, given the mel of the sketch and the pulses that the outline itself tells, so that
-the sound is a function of the states, to the phase. Where a pulse lies is learned by the layers far from the
-sound, which the sound's own losses hardly reach. So there are two shortcuts, used in training alone: from
-behind the first and the second upsampling a linear layer makes the sound's lower part directly (deep
-supervision, Lee et al. 2015, arXiv 1409.5185). With them the same phases were learned in half the steps;
-without phases to learn from at all, spectra alone left the voice hoarse for good.
+Its teacher is the vocoder, given the mel of the sketch and the pulses that the outline tells, so that the
+sound is a function of the codes, to the phase. It begins as the outline did, whose states it may then change
+as the sound needs them. Where a pulse lies is learned by the layers far from the sound, which the sound's own
+losses hardly reach. So there are two shortcuts, used in training alone: from behind the first and the second
+upsampling a linear layer makes the sound's lower part directly (deep supervision, Lee et al. 2015, arXiv
+1409.5185). With them the same phases were learned in half the steps; without phases to learn from at all,
+spectra alone left the voice hoarse for good.
 """
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,16 +22,16 @@ from transformers.models.mimi.modeling_mimi import MimiResnetBlock
 
 from training.codec.codes import load_codec
 from training.codec.mel import PhaseLoss, SpectralLoss
-from training.codec.outline import STEPS, Outline, Pieces, load_outline
+from training.codec.outline import STEPS, Pieces, load_outline
 from training.codec.sketch import Sketched
 from training.codec.vocoder import Vocoder
 from training.corpus.synthesis import log
-from training.run import Run, half, pick_device
+from training.run import ATTENTION, Run, half, pick_device
 from training.shapes import SAMPLES_PER_FRAME, codec_config
 
-_BATCH, _FRAMES, _LEAD = 4, 12, 1
-_POOL, _POOL_BATCH, _POOL_LEAD = 16384, 32, 4
-"""Pieces that are made once, which takes ten minutes; made anew for every step they would be half of it.
+_BATCH, _FRAMES, _LEAD = 8, 6, 1
+_POOL, _POOL_BATCH, _POOL_FRAMES, _POOL_LEAD = 16384, 32, 12, 4
+"""Pieces that are made once, which takes five minutes; made anew for every step they would be half of it.
 Every other batch is of codes that nano drew."""
 _PHASE, _SHORTCUTS = 3.0, 2.0
 _SPECTRA = 0.3, 1.0
@@ -43,16 +44,19 @@ _HIGHER = 1.5
 _QUIET = 0.003
 """What the last layer's weights begin with, of what they would: a sound that is far too loud takes a hundred
 steps to get over."""
-_WORTH_COMPILING = 60.0
+_OUTLINE_RATE = 0.3
+"""Of the learning rate, for what the outline has taught already."""
 
 
 class SoundDecoder(nn.Module):
-    """States [B, steps, width] to sound, with the shortcuts."""
+    """Latents [B, width, n] to sound, with the shortcuts."""
 
     def __init__(self) -> None:
         super().__init__()
         config = MimiConfig(**codec_config())
-        self.decoder = MimiModel(config).decoder
+        mimi = MimiModel._from_config(config, attn_implementation=ATTENTION)
+        self.upsample, self.decoder_transformer = mimi.upsample, mimi.decoder_transformer
+        self.decoder = mimi.decoder
         last = self.decoder.layers[-1].conv
         with torch.no_grad():
             last.weight.mul_(_QUIET)
@@ -66,12 +70,16 @@ class SoundDecoder(nn.Module):
             nn.init.zeros_(shortcut.bias)
             self.shortcuts.append(shortcut)
 
-    def forward(self, states: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """float [B, 2 n, width] to float [B, n * 1920] and what each shortcut makes, [B, n * 1920 / down]."""
-        x, between = states.transpose(1, 2), []
-        for layer in self.decoder.layers:
+    def forward(self, latents: torch.Tensor, lead: int = 0) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """float [B, width, lead + n] to float [B, n * 1920] and what each shortcut makes,
+        [B, n * 1920 / down]. Of the first `lead` frames the transformer alone hears."""
+        x = self.upsample(latents).transpose(1, 2)
+        x = self.decoder_transformer(x, use_cache=False, return_dict=True)[0][:, lead * STEPS :]
+        x, between = x.transpose(1, 2), []
+        layers = list(self.decoder.layers)
+        for layer, following in zip(layers, [*layers[1:], None], strict=True):
             x = layer(x)
-            if isinstance(layer, MimiResnetBlock):
+            if isinstance(layer, MimiResnetBlock) and not isinstance(following, MimiResnetBlock):
                 between.append(x)
         early = [
             shortcut(y.transpose(1, 2)).flatten(1)
@@ -81,7 +89,7 @@ class SoundDecoder(nn.Module):
 
 
 class Teacher:
-    """Codes to states and to the sound that has to be made of them."""
+    """Codes to pulses, and to the sound that has to be made of them."""
 
     def __init__(self, folder: Path) -> None:
         self._outline, self._sketch = load_outline(folder), Sketched(folder)
@@ -89,10 +97,10 @@ class Teacher:
 
     @torch.no_grad()
     def __call__(self, codes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """int64 [B, 8, n] to float32 [B, 2 n, width] and [B, n * 1920]."""
-        states = self._outline(codes)
+        """int64 [B, 8, n] to int64 [B, n] and float32 [B, n * 1920]."""
+        pulses, voiced = self._outline.pulses(self._outline(codes))
         mel = self._sketch(codes).mel * self._codec.scale + self._codec.mean
-        return states, self._vocoder(mel, *self._outline.pulses(states))
+        return pulses, self._vocoder(mel, pulses, voiced)
 
 
 def train_decoder(
@@ -101,20 +109,28 @@ def train_decoder(
     """Train into `decoder.pt`, on the frames of a corpus and on those that nano drew, both int [N, 8]."""
     torch.manual_seed(seed)
     device = pick_device()
-    model = SoundDecoder().to(device).train()
-    run = Run(folder, "decoder", model, seconds=seconds, rate=2e-3)
-    states, sounds = _pool(folder, codes, drawn, seed, device)
-    share = hardness(load_outline(folder), states)
+    outline = load_outline(folder).to(device)
+    model = SoundDecoder()
+    begun = (model.upsample, model.decoder_transformer)
+    for part, taught in zip(begun, (outline.upsample, outline.decoder_transformer), strict=True):
+        part.load_state_dict(taught.state_dict())
+    model = model.to(device).train()
+    slower = [weight for part in begun for weight in part.parameters()]
+    run = Run(folder, "decoder", model, seconds=seconds, rate=2e-3, slower=slower, share=_OUTLINE_RATE)
+    pool = _pool(folder, codes, drawn, seed, device)
+    share = hardness(pool.pulses)
     phase, spectra = PhaseLoss(device), SpectralLoss(device)
-    compiles = seconds > _WORTH_COMPILING and (device.type == "cuda" or shutil.which("g++"))
-    compiled = torch.compile(model) if compiles else model
     generator = torch.Generator().manual_seed(seed + run.step)
     judged = _LEAD * SAMPLES_PER_FRAME
     while not run.over:
         some = torch.multinomial(share, _BATCH, generator=generator)
-        whole = sounds[some].float()
+        at = int(torch.randint(_POOL_FRAMES - _FRAMES + 1, (1,), generator=generator))
+        heard = pool.codes[some, :, at : at + _POOL_LEAD + _FRAMES].long()
+        whole = pool.sounds[some, at * SAMPLES_PER_FRAME : (at + _FRAMES) * SAMPLES_PER_FRAME].float()
         with half(device):
-            made, early = compiled(states[some].float())
+            with torch.no_grad():
+                latents = outline.quantizer.decode(heard)
+            made, early = model(latents, _POOL_LEAD)
         made, wanted = made.float()[:, judged:], whole[:, judged:]
         off, difference = phase(made, wanted), spectra(made, wanted)
         lower = sum(
@@ -131,30 +147,35 @@ def train_decoder(
     run.keep()
 
 
-@torch.no_grad()
-def hardness(outline: Outline, states: torch.Tensor) -> torch.Tensor:
-    """How often each piece [N, 24, width] is to be drawn: the more pulses have to be in their places, the
-    more there is to learn. Drawn evenly, high voices came out a third worse than low ones."""
-    pulses, _ = outline.pulses(states.cpu())
+def hardness(pulses: torch.Tensor) -> torch.Tensor:
+    """How often each piece, of pulses [N, frames], is to be drawn: the more of them have to be in their
+    places, the more there is to learn. Drawn evenly, high voices came out a third worse than low ones."""
     return pulses.float().mean(1) ** _HIGHER
 
 
-def _pool(
-    folder: Path, codes: np.ndarray, drawn: np.ndarray, seed: int, device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pieces to learn from, float16: states [N, 24, width] and sounds [N, 12 * 1920]."""
+class Pool(NamedTuple):
+    """Pieces to learn from: codes int16 [N, 8, 4 + 12], the four to be heard before; pulses int64 [N, 12];
+    sounds float16 [N, 12 * 1920]."""
+
+    codes: torch.Tensor
+    pulses: torch.Tensor
+    sounds: torch.Tensor
+
+
+def _pool(folder: Path, codes: np.ndarray, drawn: np.ndarray, seed: int, device: torch.device) -> Pool:
     path = folder / "decoder.pieces.pt"
     if not path.is_file():
         log("decoder: what it learns from is made")
         teacher, made = Teacher(folder), []
         kinds = Pieces(codes, seed), Pieces(drawn, seed, mixed=0)
         for number in range(_POOL // _POOL_BATCH):
-            states, sound = teacher(kinds[number % 2].draw(_POOL_BATCH, _POOL_LEAD + _FRAMES))
+            some = kinds[number % 2].draw(_POOL_BATCH, _POOL_LEAD + _POOL_FRAMES)
+            pulses, sound = teacher(some)
             lead = _POOL_LEAD * SAMPLES_PER_FRAME
-            made.append((states[:, _POOL_LEAD * STEPS :].half(), sound[:, lead:].half()))
+            made.append((some.short(), pulses[:, _POOL_LEAD:], sound[:, lead:].half()))
         torch.save([torch.cat(part) for part in zip(*made, strict=True)], path)
-    states, sounds = torch.load(path, weights_only=True)
-    return states.to(device), sounds.to(device)
+    found = Pool(*torch.load(path, weights_only=True))
+    return Pool(found.codes.to(device), found.pulses, found.sounds.to(device))
 
 
 def slowed(sound: torch.Tensor, down: int) -> torch.Tensor:

@@ -33,22 +33,28 @@ def log_mel(sound: torch.Tensor, bank: torch.Tensor) -> torch.Tensor:
 
 
 class SpectralLoss:
-    """Distance of two sounds over spectra of several window lengths.
+    """Distance of two sounds over spectra of several window lengths, each time of some drawn at random: they
+    tell much the same, and take longer than the sound does to be made.
 
     Log magnitudes (L1), spectral convergence, and log-mel at the two longest windows, as in the
     multi-resolution losses of Parallel WaveGAN (arXiv 1910.11480) and DAC (arXiv 2306.06546).
+
+    Args:
+        at_once: windows that are looked through each time, of five.
     """
 
     _WINDOWS = (2048, 1024, 512, 256, 128)
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, at_once: int = 2) -> None:
+        self._at_once = at_once
         self._hann = {size: torch.hann_window(size, device=device) for size in self._WINDOWS}
         self._banks = {size: filters(BINS, size).to(device) for size in (2048, 1024)}
 
     def __call__(self, made: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
         """Both float32 [B, samples]; a scalar."""
         total = made.new_zeros(())
-        for size, hann in self._hann.items():
+        for size in (self._WINDOWS[at] for at in torch.randperm(len(self._WINDOWS))[: self._at_once]):
+            hann = self._hann[size]
             pair = torch.stft(
                 torch.cat((made, real)), size, size // 4, window=hann, center=True, return_complex=True
             )
@@ -61,7 +67,7 @@ class SpectralLoss:
                 mels = (magnitude.transpose(1, 2) @ bank).clamp_min(1e-3).log()
                 mel_made, mel_real = mels.chunk(2)
                 total = total + 2 * (mel_made - mel_real).abs().mean()
-        return total
+        return total * (len(self._WINDOWS) / self._at_once)
 
 
 class PhaseLoss:

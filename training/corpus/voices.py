@@ -40,7 +40,7 @@ class EspeakVoice:
 
 OWN_VOICES = {
     "river": EspeakVoice("en-us", 150, 38),
-    "ember": EspeakVoice("en-us+f3", 150, 55),
+    "ember": EspeakVoice("en-us+Annie", 150, 50),
     "wren": EspeakVoice("en", 150, 80),
     "slate": EspeakVoice("en", 150, 15),
 }

@@ -30,7 +30,7 @@ from training.tokens import Encoder
 
 _MORE_TYPED = 0.35
 """Share of conversations without sound."""
-_HARD_TYPED, _HARD_SPOKEN = 0.6, 0.3
+_HARD_TYPED, _HARD_SPOKEN = 0.6, 0.45
 """Shares of them that are of what is hardest."""
 
 

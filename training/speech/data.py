@@ -22,6 +22,7 @@ from training.corpus.synthesis import Sounds, log
 from training.corpus.voices import OWN_VOICES
 from training.reasoner.text import build_text_model
 from training.shapes import SAMPLES_PER_FRAME
+from training.speech.anew import Anew
 from training.speech.layout import Layout, lay_out
 from training.tokens import Encoder
 
@@ -130,13 +131,22 @@ class Row:
 
 class AnswerDraw:
     """Answers with references. The rarer its words are, the likelier an answer is drawn. References are heard
-    by `ear`, or else have codes of stage 1 as the answers' own."""
+    by `ear`, or else have codes of stage 1 as the answers' own. `new`: share of sentences that no corpus has.
+    """
 
     def __init__(
-        self, answers: Sequence[Answer], encoder: Encoder, coder: Coder, seed: int, *, ear: Ear | None = None
+        self,
+        answers: Sequence[Answer],
+        encoder: Encoder,
+        coder: Coder,
+        seed: int,
+        *,
+        ear: Ear | None = None,
+        new: float = 0.0,
     ) -> None:
         self._encoder, self._coder, self._ear = encoder, coder, ear
         self._rng = random.Random(seed)
+        self._new, self._anew = new, Anew(encoder, coder, self._rng)
         self._answers: dict[str, list[Answer]] = defaultdict(list)
         self._references: dict[str, list[Answer]] = defaultdict(list)
         for answer in answers:
@@ -162,12 +172,16 @@ class AnswerDraw:
         heard = self._heard(reference)
         row, left = Row([], []), _POSITIONS - len(text) - len(heard) - 1
         for answer in self._rng.choices(self._answers[voice], self._rarity[voice], k=24):
-            layout = lay_out(text, heard, len(answer.ids), self._codes(answer))
+            if self._rng.random() < self._new:
+                ids, codes = self._anew.draw(voice)
+            else:
+                ids, codes = answer.ids, self._codes(answer)
+            layout = lay_out(text, heard, len(ids), codes)
             left -= layout.length - len(text) - len(heard) - 1
             if left < 0 and row.layouts:
                 break
             row.layouts.append(layout)
-            row.words.append(np.array(answer.ids[: len(layout.pairs_at)]))
+            row.words.append(np.array(ids[: len(layout.pairs_at)]))
         return row
 
     def _heard(self, reference: Answer) -> np.ndarray:

@@ -87,10 +87,10 @@ def train_speech(
     rate: float,
     start: dict[str, torch.Tensor] | None = None,
     ear: Ear | None = None,
+    new: float = 0.0,
     seed: int = 51,
 ) -> None:
-    """Train into `NAME.pt`, from `start` or from new weights. `ear`: what references are heard by (see
-    `AnswerDraw`)."""
+    """Train into `NAME.pt`, from `start` or from new weights. `ear`, `new`: see `AnswerDraw`."""
     torch.manual_seed(seed)
     device = pick_device()
     model = SpeechModel()
@@ -100,7 +100,7 @@ def train_speech(
     run = Run(folder, name, model, seconds=seconds, rate=rate)
     generator = torch.Generator().manual_seed(seed + run.step)
     table = table.to(device)
-    for batch in AnswerDraw(answers, encoder, coder, seed + run.step, ear=ear).batches():
+    for batch in AnswerDraw(answers, encoder, coder, seed + run.step, ear=ear, new=new).batches():
         if run.over:
             break
         # On a CPU with bfloat16 units, twice as fast.

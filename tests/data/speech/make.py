@@ -22,7 +22,7 @@ ENGINE = ROOT / "engine"
 VOICES = {
     "voices/builtin/espeak": ("en-us", 160, 50),
     "nano/voices/river": ("en-us", 150, 38),
-    "nano/voices/ember": ("en-us+f3", 150, 55),
+    "nano/voices/ember": ("en-us+Annie", 150, 50),
     "nano/voices/wren": ("en", 150, 80),
 }
 """espeak-ng's voice, speed and pitch for each voice that ships; what it says is its transcript."""
