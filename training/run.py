@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -63,15 +64,9 @@ class Run:
         self._sums: dict[str, float] = {}
         trained = [weight for weight in module.parameters() if weight.requires_grad]
         slow = {id(weight) for weight in slower}
-        groups = [
-            {
-                "params": [w for w in trained if (w.ndim >= 2, id(w) in slow) == (is_matrix, is_slow)],
-                "weight_decay": 0.01 if is_matrix else 0.0,
-                "share": share if is_slow else 1.0,
-            }
-            for is_slow in ((False, True) if slow else (False,))
-            for is_matrix in (True, False)
-        ]
+        groups = _groups([weight for weight in trained if id(weight) not in slow], 1.0)
+        if slower:
+            groups += _groups(slower, share)
         self.optimizer = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), fused=True)
         if self._path.is_file():
             kept = torch.load(self._path, map_location="cpu", weights_only=True)
@@ -101,6 +96,7 @@ class Run:
         share = min(1.0, self.used / self.seconds)
         rate = self._rate * min(1.0, (self.step + 1) / self._warmup) * (0.04 + 0.96 * _cosine(share))
         for group in self.optimizer.param_groups:
+            # What was kept before there were shares has none.
             group["lr"] = rate * group.get("share", 1.0)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -135,6 +131,16 @@ class Run:
         partial = self._path.with_suffix(".part")
         torch.save(state, partial)
         os.replace(partial, self._path)
+
+
+def _groups(weights: Collection[nn.Parameter], share: float) -> list[dict[str, Any]]:
+    """Weights with their part of the learning rate; matrices decay."""
+    matrices = [weight for weight in weights if weight.ndim >= 2]
+    others = [weight for weight in weights if weight.ndim < 2]
+    return [
+        {"params": matrices, "weight_decay": 0.01, "share": share},
+        {"params": others, "weight_decay": 0.0, "share": share},
+    ]
 
 
 def load_stage(folder: Path, *names: str) -> Weights:

@@ -22,7 +22,7 @@ from transformers.models.mimi.modeling_mimi import MimiResnetBlock
 
 from training.codec.codes import load_codec
 from training.codec.mel import PhaseLoss, SpectralLoss
-from training.codec.outline import STEPS, Pieces, load_outline
+from training.codec.outline import STEPS, Pieces, States, load_outline
 from training.codec.sketch import Sketched
 from training.codec.vocoder import Vocoder
 from training.corpus.synthesis import log
@@ -48,14 +48,13 @@ _OUTLINE_RATE = 0.3
 """Of the learning rate, for what the outline has taught already."""
 
 
-class SoundDecoder(nn.Module):
+class SoundDecoder(States):
     """Latents [B, width, n] to sound, with the shortcuts."""
 
     def __init__(self) -> None:
-        super().__init__()
         config = MimiConfig(**codec_config())
         mimi = MimiModel._from_config(config, attn_implementation=ATTENTION)
-        self.upsample, self.decoder_transformer = mimi.upsample, mimi.decoder_transformer
+        super().__init__(mimi)
         self.decoder = mimi.decoder
         last = self.decoder.layers[-1].conv
         with torch.no_grad():
@@ -73,9 +72,7 @@ class SoundDecoder(nn.Module):
     def forward(self, latents: torch.Tensor, lead: int = 0) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """float [B, width, lead + n] to float [B, n * 1920] and what each shortcut makes,
         [B, n * 1920 / down]. Of the first `lead` frames the transformer alone hears."""
-        x = self.upsample(latents).transpose(1, 2)
-        x = self.decoder_transformer(x, use_cache=False, return_dict=True)[0][:, lead * STEPS :]
-        x, between = x.transpose(1, 2), []
+        x, between = self.states(latents)[:, lead * STEPS :].transpose(1, 2), []
         layers = list(self.decoder.layers)
         for layer, following in zip(layers, [*layers[1:], None], strict=True):
             x = layer(x)
@@ -111,11 +108,9 @@ def train_decoder(
     device = pick_device()
     outline = load_outline(folder).to(device)
     model = SoundDecoder()
-    begun = (model.upsample, model.decoder_transformer)
-    for part, taught in zip(begun, (outline.upsample, outline.decoder_transformer), strict=True):
-        part.load_state_dict(taught.state_dict())
+    model.begin_as(outline)
     model = model.to(device).train()
-    slower = [weight for part in begun for weight in part.parameters()]
+    slower = [*model.upsample.parameters(), *model.decoder_transformer.parameters()]
     run = Run(folder, "decoder", model, seconds=seconds, rate=2e-3, slower=slower, share=_OUTLINE_RATE)
     pool = _pool(folder, codes, drawn, seed, device)
     share = hardness(pool.pulses)

@@ -32,22 +32,37 @@ _MIXED = 0.4
 """Up to this share of the codes of the last book is exchanged for another, fewer of the books before."""
 
 
-class Outline(nn.Module):
+class States(nn.Module):
+    """Mimi's upsampling and transformer: latents to states."""
+
+    def __init__(self, mimi: MimiModel) -> None:
+        super().__init__()
+        self.upsample = mimi.upsample
+        self.decoder_transformer = mimi.decoder_transformer
+
+    def states(self, latents: torch.Tensor) -> torch.Tensor:
+        """float [B, width, n] to [B, 2 n, width]."""
+        x = self.upsample(latents).transpose(1, 2)
+        states: torch.Tensor = self.decoder_transformer(x, use_cache=False, return_dict=True)[0]
+        return states
+
+    def begin_as(self, other: States) -> None:
+        """Take over the other's weights."""
+        self.upsample.load_state_dict(other.upsample.state_dict())
+        self.decoder_transformer.load_state_dict(other.decoder_transformer.state_dict())
+
+
+class Outline(States):
     """Codes to states [B, 2 n, width], and what a linear look at those tells."""
 
     def __init__(self, codec: MelCodec) -> None:
-        super().__init__()
-        mimi = MimiModel(MimiConfig(**codec_config()))
+        super().__init__(MimiModel(MimiConfig(**codec_config())))
         self.quantizer = codec.quantiser.split.requires_grad_(False)
-        self.upsample = mimi.upsample
-        self.decoder_transformer = mimi.decoder_transformer
         self.tell = nn.Linear(LATENT, sum(_PARTS))
 
     def forward(self, codes: torch.Tensor) -> torch.Tensor:
         """int64 [B, 8, n] to float [B, 2 n, width]."""
-        x = self.upsample(self.quantizer.decode(codes)).transpose(1, 2)
-        states: torch.Tensor = self.decoder_transformer(x, use_cache=False, return_dict=True)[0]
-        return states
+        return self.states(self.quantizer.decode(codes))
 
     def told(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Normalised log-mel [B, n, 640], logits of the pulses' classes [B, 2 n, 20] and of voicing

@@ -22,6 +22,8 @@ from training.world.exchange import Conversation, Exchange, ToolOffer, ToolUse
 
 HEARD_RATE = 16_000
 SPOKEN_RATE = 24_000
+LONGEST_ANSWER = 110
+"""Characters that nano is taught to say at most."""
 _SAME_ANSWER = 12
 """An answer that many questions share is spoken at most so often."""
 
@@ -71,7 +73,7 @@ def answers(
     while len(made) < count:
         conversation = converse(rng, rng.choice((1, 1, 1, 2)), held_out=held_out)
         text = conversation.exchanges[-1].answer
-        if said[text] >= (1 if held_out else same) or len(text) > 110:
+        if said[text] >= (1 if held_out else same) or len(text) > LONGEST_ANSWER:
             continue
         if kinds is not None and conversation.exchanges[-1].kind not in kinds:
             continue

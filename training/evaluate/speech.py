@@ -17,7 +17,7 @@ import torch
 
 from engine.chroma.mimi import encode
 from engine.chroma.model import ChromaModel
-from training.corpus.build import SPOKEN_RATE
+from training.corpus.build import LONGEST_ANSWER, SPOKEN_RATE
 from training.corpus.synthesis import speak_all
 from training.corpus.voices import OWN_VOICES
 from training.evaluate.nano import Nano
@@ -27,8 +27,6 @@ from training.evaluate.wer import error_rate, words
 from training.world.conversation import converse
 from training.world.exchange import Conversation
 
-_LONGEST = 110
-"""Characters; no longer sentence is in the corpus of answers."""
 _SPARE = int(0.1 * SPOKEN_RATE)
 _SHOWN = 20
 _TUNED_ON, _TUNING_SEED = 16, 9_012
@@ -53,7 +51,7 @@ def fresh(count: int, seed: int) -> list[Conversation]:
     while len(made) < count:
         conversation = converse(rng, rng.choice((1, 1, 1, 2)), held_out=True)
         text = conversation.exchanges[-1].answer
-        if len(text) <= _LONGEST:
+        if len(text) <= LONGEST_ANSWER:
             made.setdefault(text, conversation)
     return list(made.values())
 

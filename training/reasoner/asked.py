@@ -12,10 +12,10 @@ from training.reasoner.sound import Heard, Hearer
 from training.tokens import Encoder
 from training.world.conversation import converse
 from training.world.exchange import Conversation
+from training.world.mixing import Mixer
 
 _CONVERSATIONS = 4000
 """Among so many, each word that anybody says comes."""
-_EXCHANGED = 0.3
 _MASKED = 0.25
 """Share of sounds with holes in time and frequency."""
 
@@ -28,7 +28,7 @@ class Asked:
         self._hearer = Hearer(encoder.audio, rng.randrange(1 << 30))
         some = random.Random(7)
         said = (each.user for _ in range(_CONVERSATIONS) for each in converse(some, 3).exchanges)
-        self._words = sorted({word for user in said for word in user.split()})
+        self._mix = Mixer(said)
 
     def conversation(self, conversation: Conversation) -> list[Heard]:
         """What is heard of each of its questions."""
@@ -40,15 +40,8 @@ class Asked:
         As they are, half of all words are those of some ten wordings, and each of two hundred others comes
         once in two thousand; what a wording makes likely would be told without having been heard.
         """
-        rng = self._rng
-        exchanges = converse(rng, rng.choice((1, 2))).exchanges
-        words = exchanges[-1].user.split()
-        way = rng.random()
-        if way < 0.4:
-            words = [rng.choice(self._words) if rng.random() < _EXCHANGED else word for word in words]
-        elif way < 0.65:
-            words = rng.choices(self._words, k=rng.randint(1, 3))
-        return self._hear([" ".join(words)])[0]
+        asked = converse(self._rng, self._rng.choice((1, 2))).exchanges[-1].user
+        return self._hear([self._mix(self._rng, asked, 3)])[0]
 
     def _hear(self, lines: Sequence[str]) -> list[Heard]:
         voice = asking_voice(self._rng, held_out=False)

@@ -13,18 +13,16 @@ from collections import defaultdict
 import numpy as np
 
 from training.codec.encoder import Coder
-from training.corpus.build import SPOKEN_RATE
+from training.corpus.build import LONGEST_ANSWER, SPOKEN_RATE
 from training.corpus.synthesis import speak_all
 from training.corpus.voices import OWN_VOICES
 from training.shapes import SAMPLES_PER_FRAME
 from training.tokens import Encoder
 from training.world.conversation import converse
+from training.world.mixing import Mixer
 
 _CONVERSATIONS = 4000
 """Among so many, each word that nano says comes."""
-_LONGEST = 110
-"""Characters, as in the corpus."""
-_EXCHANGED = 0.3
 _KEPT = 1500
 """Sentences of each voice that may be drawn once more."""
 _NEW = 0.35
@@ -38,8 +36,8 @@ class Anew:
         self._encoder, self._coder, self._rng = encoder, coder, rng
         self._said: dict[str, list[tuple[list[int], np.ndarray]]] = defaultdict(list)
         some = random.Random(9)
-        texts = [each.answer for _ in range(_CONVERSATIONS) for each in converse(some, 3).exchanges]
-        self._words = sorted({word for text in texts for word in text.split()})
+        said = (each.answer for _ in range(_CONVERSATIONS) for each in converse(some, 3).exchanges)
+        self._mix = Mixer(said)
 
     def draw(self, voice: str) -> tuple[list[int], np.ndarray]:
         """One of nano's own voices says something: ids and int64 [n, 8]."""
@@ -55,16 +53,10 @@ class Anew:
 
     def text(self) -> str:
         """What is said next."""
-        rng = self._rng
         while True:
-            text = converse(rng, rng.choice((1, 2))).exchanges[-1].answer
-            words, way = text.split(), rng.random()
-            if way < 0.4:
-                changed = [rng.choice(self._words) if rng.random() < _EXCHANGED else word for word in words]
-                text = " ".join(changed)
-            elif way < 0.65:
-                text = " ".join(rng.choices(self._words, k=rng.randint(1, 6)))
-            if len(text) <= _LONGEST:
+            answer = converse(self._rng, self._rng.choice((1, 2))).exchanges[-1].answer
+            text = self._mix(self._rng, answer, 6)
+            if len(text) <= LONGEST_ANSWER:
                 return text
 
     def _new(self, voice: str) -> tuple[list[int], np.ndarray]:

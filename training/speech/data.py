@@ -146,7 +146,7 @@ class AnswerDraw:
     ) -> None:
         self._encoder, self._coder, self._ear = encoder, coder, ear
         self._rng = random.Random(seed)
-        self._new, self._anew = new, Anew(encoder, coder, self._rng)
+        self._new, self._anew = new, Anew(encoder, coder, self._rng) if new else None
         self._answers: dict[str, list[Answer]] = defaultdict(list)
         self._references: dict[str, list[Answer]] = defaultdict(list)
         for answer in answers:
@@ -172,7 +172,7 @@ class AnswerDraw:
         heard = self._heard(reference)
         row, left = Row([], []), _POSITIONS - len(text) - len(heard) - 1
         for answer in self._rng.choices(self._answers[voice], self._rarity[voice], k=24):
-            if self._rng.random() < self._new:
+            if self._anew and self._rng.random() < self._new:
                 ids, codes = self._anew.draw(voice)
             else:
                 ids, codes = answer.ids, self._codes(answer)
