@@ -1,6 +1,7 @@
 """Nano's world: wordings that are kept from training, and answers that are right."""
 
 import random
+from collections import Counter
 
 import pytest
 from nano_world import conversations
@@ -133,6 +134,27 @@ def test_calls_are_of_functions_on_offer_and_their_outputs_hold_the_answer():
                 assert f" in {city}" in exchange.answer
                 assert exchange.answer.split()[2] in exchange.use.output
     assert used > 50
+
+
+def test_half_of_what_is_hardest_counts_or_says_something_again():
+    rng = random.Random(7)
+    hard = [conversation.converse_hard(rng) for _ in range(2000)]
+    kinds = Counter(each.exchanges[0].kind for each in hard)
+    assert kinds["numbers"] > 0.3 * len(hard)
+    assert kinds["repeating"] > 0.15 * len(hard)
+    again = [
+        each
+        for each in hard
+        if len(each.exchanges) == 2
+        and each.exchanges[1].answer in (each.exchanges[0].answer, slowly(each.exchanges[0].answer))
+    ]
+    assert len(again) > 0.2 * len(hard)
+    assert any(each.tools for each in again)
+    for each in again:
+        said = each.exchanges[1].answer
+        assert not each.tools or said.startswith(
+            ("It", "I have no clock", "I, have", "I cannot", "I, cannot")
+        )
 
 
 @pytest.mark.parametrize(

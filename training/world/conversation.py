@@ -40,6 +40,9 @@ _AGAIN = (
 _ANOTHER = ("another one", "tell me another one", "another joke", "one more", "tell me another joke")
 NOTHING_SAID = "I have not said anything yet."
 NO_MORE = "That is all I know."
+_HARD = {
+    "copy": 6, "tools": 3, "name": 1, "sums": 4, "neighbours": 3, "count": 6, "again": 5, "history": 2,
+}  # fmt: skip
 _TOOL_SHARE = 0.12
 _FOLLOW_UP_SHARE = 0.45
 _NAME_TOLD = re.compile(r"Nice to meet you, (\w+)\.")
@@ -62,10 +65,12 @@ def converse(rng: random.Random, turns: int, *, held_out: bool = False) -> Conve
 
 def converse_hard(rng: random.Random) -> Conversation:
     """A short conversation of what takes longest to learn: copying, sums, counting, what was said before."""
-    way = rng.choices(("copy", "tools", "name", "sums", "count", "history"), (6, 3, 1, 6, 4, 4))[0]
+    way = rng.choices(list(_HARD), list(_HARD.values()))[0]
+    offered = tools.offer(rng) if way == "tools" or (way == "again" and rng.random() < 0.3) else ()
     if way == "tools":
-        offered = tools.offer(rng)
         return Conversation((tools.with_tools(rng, False, offered),), offered)
+    if way == "again":
+        return Conversation(_said_again(rng, offered), offered)
     exchanges: list[Exchange] = []
     if way == "name":
         while not _name(exchanges):
@@ -76,12 +81,26 @@ def converse_hard(rng: random.Random) -> Conversation:
         exchanges.append((counting.sums if rng.random() < 0.5 else counting.numbers)(rng, False))
     elif way == "count":
         exchanges.append(counting.counted(rng, False))
+    elif way == "neighbours":
+        exchanges.append(counting.neighbours(rng, False))
     else:
         for _ in range(rng.choice((0, 1, 1, 2)) if exchanges else 1):
             exchanges.append(_next(rng, False, exchanges, ()))
     if way in ("name", "history") or rng.random() < 0.4:
         exchanges.append(_follow_up(rng, False, exchanges))
     return Conversation(tuple(exchanges))
+
+
+def _said_again(rng: random.Random, offered: tuple[tools.ToolOffer, ...]) -> tuple[Exchange, ...]:
+    """An answer of several parts, which may all be confused, and the same once more or slower."""
+    if offered:
+        first = tools.with_tools(rng, False, offered)
+    else:
+        first = rng.choice((counting.sums, counting.numbers, counting.calendar, facts.facts))(rng, False)
+    while True:
+        again = _follow_up(rng, False, [first])
+        if again.answer in (first.answer, slowly(first.answer)):
+            return first, again
 
 
 def _next(

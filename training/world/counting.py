@@ -32,6 +32,7 @@ _MONTH_AFTER = ("what month comes after {a}", "which month comes after {a}", "wh
 _MONTH_BEFORE = ("what month comes before {a}", "which month is before {a}")
 _MONTH_LENGTH = ("how many days are in {a}", "how many days does {a} have", "how long is {a}")
 _NTH = ("what is the {a} month of the year", "which month is the {a} one", "what is the {a} month")
+_COUNTS = "count", "from", "down"
 _FACTS = {
     ("how many days are in a week", "how many days does a week have"): "A week has seven days.",
     ("how many months are in a year", "how many months does a year have"): "A year has twelve months.",
@@ -66,8 +67,15 @@ def sums(rng: random.Random, held_out: bool) -> Exchange:
 def numbers(rng: random.Random, held_out: bool) -> Exchange:
     """Counting, and the neighbours of a number."""
     way = rng.choice(("after", "before", "count", "from", "down"))
-    if way in ("count", "from", "down"):
-        return _counted(rng, held_out, way)
+    return _counted(rng, held_out, way) if way in _COUNTS else _neighbour(rng, held_out, way)
+
+
+def neighbours(rng: random.Random, held_out: bool) -> Exchange:
+    """The neighbours of a number alone."""
+    return _neighbour(rng, held_out, rng.choice(("after", "before")))
+
+
+def _neighbour(rng: random.Random, held_out: bool, way: str) -> Exchange:
     if way == "after":
         a = rng.randint(0, 20)
         user = phrase(rng, _AFTER, held_out=held_out).format(a=spoken(a))
@@ -78,8 +86,8 @@ def numbers(rng: random.Random, held_out: bool) -> Exchange:
 
 
 def counted(rng: random.Random, held_out: bool) -> Exchange:
-    """Counting alone: where to stop is what takes long to learn."""
-    return _counted(rng, held_out, rng.choice(("count", "from", "down")))
+    """Counting alone: where to stop takes long to learn, most of all where it does not begin at one."""
+    return _counted(rng, held_out, rng.choice((*_COUNTS, "from")))
 
 
 def _counted(rng: random.Random, held_out: bool, way: str) -> Exchange:
