@@ -20,7 +20,8 @@ def main(folder: Path = Path("training/work"), to: Path = Path("training/kept"))
         path = folder / f"{name}.pt"
         if path.is_file():
             kept = torch.load(path, map_location="cpu", weights_only=True)
-            kept.pop("optimizer", None)
+            for each in ("optimizer", "latest"):
+                kept.pop(each, None)
             if name not in _EXACT:
                 kept["module"] = {
                     key: weight.half() if weight.is_floating_point() else weight

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from training.corpus.synthesis import log
 
@@ -42,6 +43,8 @@ class Run:
     Args:
         seconds: processor time that the stage is given, all its runs together.
         slower: weights that are given only a `share` of the learning rate.
+        average: what is kept of the average of all weights at each step; the average is what ships. 0: the
+            weights as they are.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Run:
         warmup: int = 200,
         slower: Collection[nn.Parameter] = (),
         share: float = 1.0,
+        average: float = 0.0,
     ) -> None:
         self.name, self.module, self.seconds = name, module, seconds
         self.step, self.used = 0, 0.0
@@ -68,19 +72,19 @@ class Run:
         if slower:
             groups += _groups(slower, share)
         self.optimizer = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), fused=True)
+        latest: Weights | None = None
         if self._path.is_file():
             kept = torch.load(self._path, map_location="cpu", weights_only=True)
-            module.load_state_dict(
-                {
-                    name: weight.float() if weight.is_floating_point() else weight
-                    for name, weight in kept["module"].items()
-                }
-            )
+            module.load_state_dict(_exact(kept["module"]))
             # A checkpoint that was kept for good has none: the moments are found again in a few steps.
             if "optimizer" in kept:
                 self.optimizer.load_state_dict(kept["optimizer"])
             self.step, self.used = kept["step"], kept["used"]
+            latest = kept.get("latest")
             log(f"{name}: going on from step {self.step}, {self.used:.0f} of {seconds:.0f} s used")
+        self._averaged = _average(module, average) if average else None
+        if latest:
+            module.load_state_dict(latest)
         self._reported = self.step
         self._begun = time.process_time() - self.used
         self._kept_at = self.used
@@ -102,6 +106,8 @@ class Run:
         loss.backward()
         nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
         self.optimizer.step()
+        if self._averaged:
+            self._averaged.update_parameters(self.module)
         self.step += 1
         for key, value in {"loss": float(loss.detach()), **figures}.items():
             self._sums[key] = self._sums.get(key, 0.0) + value
@@ -128,9 +134,23 @@ class Run:
             "step": self.step,
             "used": self.used,
         }
+        if self._averaged:
+            state |= {"module": self._averaged.module.state_dict(), "latest": state["module"]}
         partial = self._path.with_suffix(".part")
         torch.save(state, partial)
         os.replace(partial, self._path)
+
+
+def _average(module: nn.Module, kept: float) -> AveragedModel:
+    """An average that begins as the module is now."""
+    averaged = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(kept))
+    averaged.update_parameters(module)
+    return averaged
+
+
+def _exact(weights: Weights) -> Weights:
+    """Weights that were kept in half, in float32."""
+    return {name: each.float() if each.is_floating_point() else each for name, each in weights.items()}
 
 
 def _groups(weights: Collection[nn.Parameter], share: float) -> list[dict[str, Any]]:

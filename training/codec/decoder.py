@@ -33,10 +33,13 @@ _BATCH, _FRAMES, _LEAD = 8, 6, 1
 _POOL, _POOL_BATCH, _POOL_FRAMES, _POOL_LEAD = 16384, 32, 12, 4
 """Pieces that are made once, which takes five minutes; made anew for every step they would be half of it.
 Every other batch is of codes that nano drew."""
-_PHASE, _SHORTCUTS = 3.0, 2.0
-_SPECTRA = 0.3, 1.0
-"""Weight of the spectra at the beginning and at the end: spectra want periods wherever they may be, phases
-where they belong. What is learned from spectra first has to be unlearned."""
+_PHASE, _SPECTRA = (3.0, 1.5), (0.3, 2.0)
+"""Weights of phases and spectra, each at the beginning and at the end. Spectra want periods wherever they may
+be, phases where they belong: what is learned from spectra first has to be unlearned. But words are in the
+spectra, and where it is not sure of a phase, the phase's loss wants silence."""
+_SHORTCUTS = 2 / 3
+"""Weight of the shortcuts, of the phases'."""
+_AVERAGE = 0.999
 _DOWN = 4, 2
 """How much slower than the sound each shortcut makes it."""
 _HIGHER = 1.5
@@ -111,7 +114,16 @@ def train_decoder(
     model.begin_as(outline)
     model = model.to(device).train()
     slower = [*model.upsample.parameters(), *model.decoder_transformer.parameters()]
-    run = Run(folder, "decoder", model, seconds=seconds, rate=2e-3, slower=slower, share=_OUTLINE_RATE)
+    run = Run(
+        folder,
+        "decoder",
+        model,
+        seconds=seconds,
+        rate=2e-3,
+        slower=slower,
+        share=_OUTLINE_RATE,
+        average=_AVERAGE,
+    )
     pool = _pool(folder, codes, drawn, seed, device)
     share = hardness(pool.pulses)
     phase, spectra = PhaseLoss(device), SpectralLoss(device)
@@ -132,10 +144,11 @@ def train_decoder(
             _share_wrong(each.float(), slowed(whole, down), judged // down)
             for each, down in zip(early, _DOWN, strict=True)
         )
-        first, last = _SPECTRA
-        weight = first + (last - first) * run.used / run.seconds
+        phases, spectral = (
+            first + (last - first) * run.used / run.seconds for first, last in (_PHASE, _SPECTRA)
+        )
         run.take(
-            _PHASE * off + _SHORTCUTS * lower + weight * difference,
+            phases * (off + _SHORTCUTS * lower) + spectral * difference,
             phase=float(off.detach()),
             spectra=float(difference.detach()),
         )
