@@ -71,3 +71,26 @@ def test_rare_words_come_more_often_than_in_answers(spoken):
     assert words.most_common(1)[0][1] / words.total() < 0.8 * plain.most_common(1)[0][1] / plain.total()
     assert max(map(len, said)) <= 110
     assert any(text in answers for text in said)
+
+
+def test_references_are_as_long_as_asked_and_drawn_again(spoken, monkeypatch):
+    monkeypatch.setattr(anew, "_REFERENCES", 10)
+    monkeypatch.setattr(anew, "SAMPLES_PER_FRAME", 1)
+    reader, heard = encoder(), []
+
+    def hear(sound: np.ndarray) -> np.ndarray:
+        heard.append(int(sound[0]))
+        return np.full((len(sound), CODEBOOKS), int(sound[0]), np.int64)
+
+    sentences = Anew(reader, Coder(), random.Random(5))
+    drawn = Counter()
+    for _ in range(200):
+        ids, codes = sentences.reference("river", range(3, 6), hear)
+        text = spoken[codes[0, 0]]
+        assert len(codes) == len(text.split())
+        assert len(codes) in range(3, 6)
+        assert ids in (reader(text), reader(f" {text}"))
+        drawn[int(codes[0, 0])] += 1
+    assert drawn.keys() == set(heard)
+    assert 50 < len(heard) < 110
+    assert 1 < max(drawn.values()) < 40

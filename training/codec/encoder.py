@@ -46,14 +46,16 @@ class Ear:
 
     def __init__(self, folder: Path) -> None:
         self._encoder = SoundEncoder().eval()
-        self._encoder.load_state_dict(load_stage(folder, "encoder"))
+        # As a checkpoint has them: exact ones find others of the later codes.
+        shipped = {name: weight.bfloat16() for name, weight in load_stage(folder, "encoder").items()}
+        self._encoder.load_state_dict(shipped)
         self._quantiser = load_codec(folder).quantiser
 
     @torch.inference_mode()
     def __call__(self, sound: np.ndarray) -> np.ndarray:
-        """Of float32 [samples] at 24 kHz: int64 [n, 8]."""
-        whole = torch.from_numpy(shifted(sound, 0))
-        return self._quantiser(self._encoder(whole[None])[0], CODEBOOKS)[2].numpy()
+        """Of float32 [samples] at 24 kHz: int64 [n, 8]. The last frame need not be whole."""
+        latents = self._encoder(torch.from_numpy(sound)[None])[0]
+        return self._quantiser(latents, CODEBOOKS)[2].numpy()
 
 
 class Excerpts:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from collections.abc import Callable
 
 import numpy as np
 
@@ -27,29 +28,42 @@ _KEPT = 1500
 """Sentences of each voice that may be drawn once more."""
 _NEW = 0.35
 """Share of draws that are spoken anew: at half, espeak-ng and the codec take as long as the training."""
+_REFERENCES = 300
+"""References of each voice that may be drawn once more."""
+
+
+Codes = tuple[list[int], np.ndarray]
+"""Ids of a text, and codes [n, 8] of it spoken."""
 
 
 class Anew:
-    """Draws sentences: token ids (`im_end` included) and codes."""
+    """Draws sentences to be said, and references to say them like."""
 
     def __init__(self, encoder: Encoder, coder: Coder, rng: random.Random) -> None:
         self._encoder, self._coder, self._rng = encoder, coder, rng
-        self._said: dict[str, list[tuple[list[int], np.ndarray]]] = defaultdict(list)
+        self._said: dict[str, list[Codes]] = defaultdict(list)
+        self._references: dict[str, list[Codes]] = defaultdict(list)
         some = random.Random(9)
         said = (each.answer for _ in range(_CONVERSATIONS) for each in converse(some, 3).exchanges)
         self._mix = Mixer(said)
 
-    def draw(self, voice: str) -> tuple[list[int], np.ndarray]:
-        """One of nano's own voices says something: ids and int64 [n, 8]."""
-        said = self._said[voice]
-        if len(said) == _KEPT and self._rng.random() >= _NEW:
-            return self._rng.choice(said)
-        made = self._new(voice)
-        if len(said) < _KEPT:
-            said.append(made)
+    def draw(self, voice: str) -> Codes:
+        """One of nano's own voices says something; `im_end` is the last of its ids."""
+        return self._some(self._said[voice], _KEPT, lambda: self._answer(voice))
+
+    def reference(self, voice: str, frames: range, hear: Callable[[np.ndarray], np.ndarray]) -> Codes:
+        """A recording of so many frames, by the codes with which `hear` hears its sound."""
+        return self._some(self._references[voice], _REFERENCES, lambda: self._recording(voice, frames, hear))
+
+    def _some(self, made: list[Codes], kept: int, make: Callable[[], Codes]) -> Codes:
+        if len(made) == kept and self._rng.random() >= _NEW:
+            return self._rng.choice(made)
+        new = make()
+        if len(made) < kept:
+            made.append(new)
         else:
-            said[self._rng.randrange(_KEPT)] = made
-        return made
+            made[self._rng.randrange(kept)] = new
+        return new
 
     def text(self) -> str:
         """What is said next."""
@@ -59,8 +73,18 @@ class Anew:
             if len(text) <= LONGEST_ANSWER:
                 return text
 
-    def _new(self, voice: str) -> tuple[list[int], np.ndarray]:
-        text = self.text()
-        (sound,), _ = speak_all([(text.strip(), OWN_VOICES[voice])], SPOKEN_RATE)
+    def _answer(self, voice: str) -> Codes:
+        text, sound = self._spoken(voice)
         codes = self._coder(sound, self._rng.randrange(SAMPLES_PER_FRAME))
         return [*self._encoder(text), self._encoder.im_end], codes
+
+    def _recording(self, voice: str, frames: range, hear: Callable[[np.ndarray], np.ndarray]) -> Codes:
+        while True:
+            text, sound = self._spoken(voice)
+            if len(sound) // SAMPLES_PER_FRAME in frames:
+                return self._encoder(text), hear(sound)
+
+    def _spoken(self, voice: str) -> tuple[str, np.ndarray]:
+        text = self.text()
+        (sound,), _ = speak_all([(text.strip(), OWN_VOICES[voice])], SPOKEN_RATE)
+        return text, sound

@@ -41,15 +41,15 @@ _SHIFTS = 2
 class Answer:
     """One sentence: voice, text ids (`im_end` included), and its sound, number `index` of `sounds`.
 
-    `heard`: the encoder's codes of it, once it was a reference of the finished model. `codes`: those of
-    stage 1, at shifts that were drawn before.
+    `heard`: the encoder's codes of it as a reference of the finished model, one for each recording of it.
+    `codes`: those of stage 1, at shifts that were drawn before.
     """
 
     voice: str
     ids: list[int]
     sounds: Sounds
     index: int
-    heard: np.ndarray | None = None
+    heard: list[np.ndarray] = field(default_factory=list)
     codes: list[np.ndarray] = field(default_factory=list)
 
     @property
@@ -63,8 +63,13 @@ class Answer:
         return self.frames in _REFERENCE_FRAMES
 
     def transcript(self, encoder: Encoder) -> np.ndarray:
-        """Its words as those of a reference: ids with `text_start` and `text_end` around them."""
-        return np.array([encoder.id("<|text_start|>"), *self.ids[:-1], encoder.id("<|text_end|>")])
+        """Its words as those of a reference."""
+        return transcript(encoder, self.ids[:-1])
+
+
+def transcript(encoder: Encoder, ids: list[int]) -> np.ndarray:
+    """Ids of a reference's words, with `text_start` and `text_end` around them."""
+    return np.array([encoder.id("<|text_start|>"), *ids, encoder.id("<|text_end|>")])
 
 
 @torch.inference_mode()
@@ -129,9 +134,20 @@ class Row:
         return len(first.text) + len(first.reference) + 1
 
 
+def recorded(sound: np.ndarray, rng: random.Random) -> np.ndarray:
+    """A sound, float32 [samples], as a recording of it may begin and end: with up to one frame of silence
+    before it and two behind it, not all of them whole.
+
+    A voice that was always taught with a whole frame of silence lost half as many words again when a
+    reference ended with its last word.
+    """
+    return np.pad(sound, (rng.randrange(SAMPLES_PER_FRAME), rng.randrange(2 * SAMPLES_PER_FRAME)))
+
+
 class AnswerDraw:
     """Answers with references. The rarer its words are, the likelier an answer is drawn. References are heard
-    by `ear`, or else have codes of stage 1 as the answers' own. `new`: share of sentences that no corpus has.
+    by `ear`, or else have codes of stage 1 as the answers' own. `new`: share of sentences, and of references
+    where there is an `ear`, that no corpus has.
     """
 
     def __init__(
@@ -167,9 +183,7 @@ class AnswerDraw:
 
     def _row(self) -> Row:
         voice = self._rng.choice(list(self._answers))
-        reference = self._rng.choice(self._references[voice])
-        text = reference.transcript(self._encoder)
-        heard = self._heard(reference)
+        text, heard = self._reference(voice)
         row, left = Row([], []), _POSITIONS - len(text) - len(heard) - 1
         for answer in self._rng.choices(self._answers[voice], self._rarity[voice], k=24):
             if self._anew and self._rng.random() < self._new:
@@ -184,12 +198,25 @@ class AnswerDraw:
             row.words.append(np.array(ids[: len(layout.pairs_at)]))
         return row
 
+    def _reference(self, voice: str) -> tuple[np.ndarray, np.ndarray]:
+        """Its transcript, and its codes."""
+        if self._anew and self._ear and self._rng.random() < self._new:
+            ids, codes = self._anew.reference(voice, _REFERENCE_FRAMES, self._hear)
+            return transcript(self._encoder, ids), codes
+        reference = self._rng.choice(self._references[voice])
+        return reference.transcript(self._encoder), self._heard(reference)
+
     def _heard(self, reference: Answer) -> np.ndarray:
         if self._ear is None:
             return self._codes(reference)
-        if reference.heard is None:
-            reference.heard = self._ear(reference.sounds[reference.index])
-        return reference.heard
+        if len(reference.heard) < _SHIFTS:
+            reference.heard.append(self._hear(reference.sounds[reference.index]))
+            return reference.heard[-1]
+        return self._rng.choice(reference.heard)
+
+    def _hear(self, sound: np.ndarray) -> np.ndarray:
+        assert self._ear is not None
+        return self._ear(recorded(sound, self._rng))
 
     def _codes(self, answer: Answer) -> np.ndarray:
         if len(answer.codes) < _SHIFTS:

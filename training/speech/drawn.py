@@ -18,7 +18,7 @@ from engine.chroma.schedule import Schedule, ends_answer
 from training.codec.encoder import Ear
 from training.corpus.synthesis import log
 from training.shapes import CODEBOOKS, WIDTH
-from training.speech.data import Answer
+from training.speech.data import Answer, recorded
 from training.speech.layout import EOS_FRAME
 from training.speech.model import SpeechModel
 from training.tokens import Encoder
@@ -138,5 +138,5 @@ def _batches(
             reference = rng.choice(references[voice])
             some = rng.choices(list(lengths.values()), [len(each) for each in lengths.values()])[0]
             drawn = rng.sample(some, min(_TOGETHER, len(some)))
-            heard = ear(reference.sounds[reference.index])
+            heard = ear(recorded(reference.sounds[reference.index], rng))
             yield reference.transcript(encoder), heard, np.array([answer.ids for answer in drawn])
