@@ -29,7 +29,7 @@ from training.world.exchange import Conversation
 
 _SPARE = int(0.1 * SPOKEN_RATE)
 _SHOWN = 20
-_TUNED_ON, _TUNING_SEED = 16, 9_012
+_TUNED_ON, _TUNING_SEED = 64, 9_012
 
 
 @dataclass(frozen=True, slots=True)
