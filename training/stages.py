@@ -198,14 +198,14 @@ STAGES = {
         Stage("text", ("corpus",), 1850, _text),
         Stage("tower", ("text",), 23_340, _tower),
         Stage("language", ("text",), 3000, _language),
-        Stage("reasoner", ("language", "tower"), 7_780, _reasoner),
+        Stage("reasoner", ("language", "tower"), 10_790, _reasoner),
         Stage("speech", ("codes", "language"), 4_200, _speech),
         Stage("encoder", ("codes",), 1500, _encoder),
         Stage("sketch", ("codes",), 900, _sketch),
         Stage("outline", ("sketch",), 420, _outline),
-        Stage("voice", ("speech", "reasoner", "encoder"), 6_000, _voice),
+        Stage("voice", ("speech", "reasoner", "encoder"), 8_400, _voice),
         Stage("drawn", ("voice",), 0, _drawn),
-        Stage("decoder", ("outline", "drawn"), 13_300, _decoder),
+        Stage("decoder", ("outline", "drawn"), 18_700, _decoder),
         Stage("checkpoint", ("decoder", "voice"), 0, _checkpoint),
     )
 }
