@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from realtime.audio.recording import RATE
 
 _BYTES_PER_S = RATE * 2
+_AHEAD = 0.01
+"""A real-time factor that no engine has. An answer that comes this fast was made before its turn had ended,
+while the server waited whether more would be said."""
 
 
 class PlaybackClock:
@@ -87,10 +90,14 @@ class Answer:
             lines.append(f"end of speech to first sound  {(played.first - self.speech_end) * 1000:7.0f} ms")
         if self.asked is not None:
             lines.append(f"commit to first sound         {(played.first - self.asked) * 1000:7.0f} ms")
+        factor = played.took / played.seconds
+        told = (
+            f"{factor:7.2f}" if factor > _AHEAD else "  not seen: the answer was made ahead and came at once"
+        )
         longest = f", longest {max(played.gaps) * 1000:.0f} ms" if played.gaps else ""
         return [
             *lines,
             f"answer                        {played.seconds:7.2f} s of sound in {played.took:.2f} s",
-            f"real-time factor              {played.took / played.seconds:7.2f}",
+            f"real-time factor              {told}",
             f"gaps a listener hears         {len(played.gaps):7d}{longest}",
         ]

@@ -64,3 +64,11 @@ def test_a_report_says_how_long_it_took_to_answer():
     assert "commit to first sound 500 ms" in report
     assert "2.00 s of sound in 0.40 s" in report
     assert "real-time factor 0.20" in report
+
+
+def test_a_report_gives_no_speed_of_an_answer_that_was_made_ahead():
+    answer = Answer(speech_end=9.0, asked=9.5)
+    answer.playback.add(9.51, bytes(96_000))
+    answer.playback.add(9.515, bytes(96_000))
+    report = " ".join(" ".join(answer.report()).split())
+    assert "real-time factor not seen: the answer was made ahead" in report
