@@ -198,7 +198,7 @@ STAGES = {
         Stage("text", ("corpus",), 1850, _text),
         Stage("tower", ("text",), 23_340, _tower),
         Stage("language", ("text",), 3000, _language),
-        Stage("reasoner", ("language", "tower"), 10_790, _reasoner),
+        Stage("reasoner", ("language", "tower"), 10_980, _reasoner),
         Stage("speech", ("codes", "language"), 4_200, _speech),
         Stage("encoder", ("codes",), 1500, _encoder),
         Stage("sketch", ("codes",), 900, _sketch),

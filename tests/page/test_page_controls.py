@@ -114,6 +114,7 @@ def notice(page, title):
     return page.run("document.querySelector('.notice').innerText")
 
 
+@pytest.mark.usefixtures("browser")
 def test_a_blocked_microphone(site):
     with chromium(SPEECH / "question.wav", allow=False) as browser, browser.page(site) as page:
         page.click("#talk")

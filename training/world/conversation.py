@@ -41,7 +41,7 @@ _ANOTHER = ("another one", "tell me another one", "another joke", "one more", "t
 NOTHING_SAID = "I have not said anything yet."
 NO_MORE = "That is all I know."
 _HARD = {
-    "copy": 6, "tools": 3, "name": 1, "sums": 4, "neighbours": 3, "count": 6, "again": 5, "history": 2,
+    "copy": 6, "tools": 3, "name": 2, "sums": 4, "neighbours": 3, "count": 6, "again": 5, "history": 2,
 }  # fmt: skip
 _TOOL_SHARE = 0.12
 _FOLLOW_UP_SHARE = 0.45
@@ -73,8 +73,9 @@ def converse_hard(rng: random.Random) -> Conversation:
         return Conversation(_said_again(rng, offered), offered)
     exchanges: list[Exchange] = []
     if way == "name":
+        asked = [smalltalk.name_unknown(rng, False)] if rng.random() < 0.4 else []
         while not _name(exchanges):
-            exchanges = [smalltalk.personal(rng, False)]
+            exchanges = [*asked, smalltalk.personal(rng, False)]
     if way == "copy":
         exchanges.append(facts.repeating(rng, False))
     elif way == "sums":

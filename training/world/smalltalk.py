@@ -130,10 +130,14 @@ def personal(rng: random.Random, held_out: bool) -> Exchange:
         user = phrase(rng, _MY_NAME, held_out=held_out, bare=True).format(a=name.lower())
         return Exchange("personal", user, f"Nice to meet you, {name}.")
     if rng.random() < 0.15:
-        user = phrase(rng, YOUR_NAME, held_out=held_out)
-        return Exchange("personal", user, "You did not tell me your name.")
+        return name_unknown(rng, held_out)
     cores, answer = rng.choice(list(_PERSONAL.items()))
     return Exchange("personal", phrase(rng, cores, held_out=held_out, bare=rng.random() < 0.5), answer)
+
+
+def name_unknown(rng: random.Random, held_out: bool) -> Exchange:
+    """The question for a name that was never told."""
+    return Exchange("personal", phrase(rng, YOUR_NAME, held_out=held_out), "You did not tell me your name.")
 
 
 def itself(rng: random.Random, held_out: bool) -> Exchange:
