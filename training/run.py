@@ -75,7 +75,7 @@ class Run:
         latest: Weights | None = None
         if self._path.is_file():
             kept = torch.load(self._path, map_location="cpu", weights_only=True)
-            module.load_state_dict(_exact(kept["module"]))
+            module.load_state_dict(kept["module"])
             # A checkpoint that was kept for good has none: the moments are found again in a few steps.
             if "optimizer" in kept:
                 self.optimizer.load_state_dict(kept["optimizer"])
@@ -146,11 +146,6 @@ def _average(module: nn.Module, kept: float) -> AveragedModel:
     averaged = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(kept))
     averaged.update_parameters(module)
     return averaged
-
-
-def _exact(weights: Weights) -> Weights:
-    """Weights that were kept in half, in float32."""
-    return {name: each.float() if each.is_floating_point() else each for name, each in weights.items()}
 
 
 def _groups(weights: Collection[nn.Parameter], share: float) -> list[dict[str, Any]]:

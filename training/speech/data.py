@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -209,18 +209,22 @@ class AnswerDraw:
     def _heard(self, reference: Answer) -> np.ndarray:
         if self._ear is None:
             return self._codes(reference)
-        if len(reference.heard) < _SHIFTS:
-            reference.heard.append(self._hear(reference.sounds[reference.index]))
-            return reference.heard[-1]
-        return self._rng.choice(reference.heard)
+        return self._one_of(reference.heard, lambda: self._hear(reference.sounds[reference.index]))
 
     def _hear(self, sound: np.ndarray) -> np.ndarray:
         assert self._ear is not None
         return self._ear(recorded(sound, self._rng))
 
     def _codes(self, answer: Answer) -> np.ndarray:
-        if len(answer.codes) < _SHIFTS:
+        def at_some_shift() -> np.ndarray:
             shift = self._rng.randrange(SAMPLES_PER_FRAME)
-            answer.codes.append(self._coder(answer.sounds[answer.index], shift).astype(np.int16))
-            return answer.codes[-1].astype(np.int64)
-        return self._rng.choice(answer.codes).astype(np.int64)
+            return self._coder(answer.sounds[answer.index], shift)
+
+        return self._one_of(answer.codes, at_some_shift)
+
+    def _one_of(self, made: list[np.ndarray], make: Callable[[], np.ndarray]) -> np.ndarray:
+        """Codes of one sound: new ones until there are enough, then any of those."""
+        if len(made) < _SHIFTS:
+            made.append(make().astype(np.int16))
+            return made[-1].astype(np.int64)
+        return self._rng.choice(made).astype(np.int64)

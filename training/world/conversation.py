@@ -66,11 +66,11 @@ def converse(rng: random.Random, turns: int, *, held_out: bool = False) -> Conve
 def converse_hard(rng: random.Random) -> Conversation:
     """A short conversation of what takes longest to learn: copying, sums, counting, what was said before."""
     way = rng.choices(list(_HARD), list(_HARD.values()))[0]
-    offered = tools.offer(rng) if way == "tools" or (way == "again" and rng.random() < 0.3) else ()
     if way == "tools":
+        offered = tools.offer(rng)
         return Conversation((tools.with_tools(rng, False, offered),), offered)
     if way == "again":
-        return Conversation(_said_again(rng, offered), offered)
+        return _said_again(rng)
     exchanges: list[Exchange] = []
     if way == "name":
         asked = [smalltalk.name_unknown(rng, False)] if rng.random() < 0.4 else []
@@ -92,8 +92,9 @@ def converse_hard(rng: random.Random) -> Conversation:
     return Conversation(tuple(exchanges))
 
 
-def _said_again(rng: random.Random, offered: tuple[tools.ToolOffer, ...]) -> tuple[Exchange, ...]:
+def _said_again(rng: random.Random) -> Conversation:
     """An answer of several parts, which may all be confused, and the same once more or slower."""
+    offered = tools.offer(rng) if rng.random() < 0.3 else ()
     if offered:
         first = tools.with_tools(rng, False, offered)
     else:
@@ -101,7 +102,7 @@ def _said_again(rng: random.Random, offered: tuple[tools.ToolOffer, ...]) -> tup
     while True:
         again = _follow_up(rng, False, [first])
         if again.answer in (first.answer, slowly(first.answer)):
-            return first, again
+            return Conversation((first, again), offered)
 
 
 def _next(

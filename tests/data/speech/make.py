@@ -46,10 +46,10 @@ def silence(seconds: float) -> np.ndarray:
     return np.zeros(int(seconds * RATE), dtype=np.float32)
 
 
-def whole_frames(sound: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The sound, and silence behind it to whole frames of the model's with one to spare: a codec tells of a
+def whole_frames(sound: np.ndarray) -> np.ndarray:
+    """The sound with silence behind it to whole frames of the model's with one to spare: a codec tells of a
     frame that is cut off what was never heard."""
-    return sound, np.zeros(2 * FRAME - len(sound) % FRAME, dtype=np.float32)
+    return np.pad(sound, (0, 2 * FRAME - len(sound) % FRAME))
 
 
 def save(path: Path, *pieces: np.ndarray) -> None:
@@ -77,7 +77,7 @@ def main() -> None:
 
     for folder, voice in VOICES.items():
         transcript = (ENGINE / folder / "transcript.txt").read_text(encoding="utf-8").strip()
-        save(ENGINE / folder / "sample.wav", *whole_frames(speak(*voice, transcript)))
+        save(ENGINE / folder / "sample.wav", whole_frames(speak(*voice, transcript)))
 
 
 if __name__ == "__main__":
